@@ -1,0 +1,44 @@
+# People type: make demo, make test, make report, make lab. Developers also: make format, make clean.
+# Behind each stands a plain command; README gives them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN
+EMBEDDED := build/embedded
+
+.PHONY: demo test report lab format clean
+.DELETE_ON_ERROR:
+
+# The environment, made anew when the project's dependencies change.
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+# All notebooks on the embedded stand-in data: no download, no real result is touched. Leaves build/wet.pdf and build/dry.pdf.
+demo: .venv/ready
+	LATENT_DATA=embedded $(BIN)/jupyter $(RUN_NOTEBOOKS) --output-dir $(EMBEDDED)/notebooks $(NOTEBOOKS)
+	LATENT_DATA=embedded $(BIN)/jupyter $(RUN_NOTEBOOKS) --output-dir $(EMBEDDED)/dry dry/dry.ipynb
+	$(BIN)/latent report --notebooks $(EMBEDDED)/notebooks --dry $(EMBEDDED)/dry --out build
+	@echo "build/wet.pdf and build/dry.pdf are made (on stand-in data: every page says so)"
+
+# Unit tests, then every notebook with the tiny recipe on the stand-ins, two at a time with one thread each.
+test: .venv/ready
+	$(BIN)/pytest -q
+	OMP_NUM_THREADS=1 LATENT_DATA=embedded LATENT_RECIPE=tiny LATENT_RESULTS=build/test/results \
+	  $(BIN)/pytest -q --nbmake --nbmake-timeout=600 -n 2 notebooks dry
+
+# The real thing: notebooks on real data with the shipped weights (trained where a recipe changed), then both PDFs.
+report: .venv/ready
+	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) $(wildcard dry/*.ipynb)
+	$(BIN)/latent report
+
+lab: .venv/ready
+	$(BIN)/jupyter lab notebooks
+
+format: .venv/ready
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean:
+	rm -rf build

@@ -1,0 +1,144 @@
+"""The command `latent`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent.errors import UserError
+from latent.names import EXPERIMENTS, VARIANTS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, 1 where `verify` found a difference, or 2 where the input was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except UserError as error:
+        print(f"latent: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("latent: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="latent", description="Six small image encoders: train them, check them, report on them.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    data = _command(commands, "data", _data, "check that the data is there and undamaged")
+    data.add_argument("--download", action="store_true", help="fetch what is missing")
+    train = _command(commands, "train", _train, "train an experiment, or go on with an interrupted one")
+    _add_experiment(train)
+    _add_training(train)
+    trial = _command(commands, "trial", _trial, "train with a few values changed, judge on validation, and log the row")
+    _add_experiment(trial)
+    _add_training(trial)
+    trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
+    table = _command(commands, "table", _table, "print the results")
+    table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
+    verify = _command(commands, "verify", _verify, "judge the shipped weights again and compare with the results")
+    verify.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+    report = _command(commands, "report", _report, "make wet.pdf and dry.pdf from the executed notebooks")
+    report.add_argument("--notebooks", type=Path, default=Path("notebooks"), help="folder of the seven notebooks (default: %(default)s)")
+    report.add_argument("--dry", type=Path, default=Path("dry"), help="folder of the dry notebooks (default: %(default)s)")
+    report.add_argument("--out", type=Path, default=Path(), help="folder for the PDFs (default: the current one)")
+    submit = _command(commands, "submit", _submit, "make the zip to hand in")
+    submit.add_argument("ids", nargs=2, metavar="ID", help="nine digits")
+    submit.add_argument("--out", type=Path, default=Path(), help="folder for the zip (default: the current one)")
+    return parser
+
+
+def _command(commands, name: str, run, purpose: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".", allow_abbrev=False)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS + VARIANTS)}")
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
+    parser.add_argument("--recipe", default="cpu", help="cpu, gpu or tiny (default: %(default)s)")
+    parser.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0 to {2**31 - 1}, not {text!r}")
+    return int(text)
+
+
+# Torch takes seconds to import: each command imports what it needs, so that a typing error answers at once.
+
+
+def _data(options: argparse.Namespace) -> None:
+    from latent import data
+
+    for name in data.NAMES:
+        found = data.load(name, options.download)
+        where = "made in memory" if found.standin else f"in {data.root()}"
+        print(
+            f"{found.title}: {len(found.train):,} + {len(found.validation):,} + {len(found.test):,} images {where}, digest {found.digest}"
+        )
+
+
+def _train(options: argparse.Namespace) -> None:
+    from latent import data, device, experiment, recipes
+
+    plan = recipes.recipe(options.experiment, options.recipe)
+    run = experiment.train_and_store(options.experiment, plan, data.load(plan.dataset), options.seed, device.choose(options.device))
+    measures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in run.record["measures"].items())
+    print(f"{options.experiment}, seed {options.seed}, {run.data.title}: {measures}")
+
+
+def _trial(options: argparse.Namespace) -> None:
+    from latent import device, recipes, trials
+
+    if wrong := [text for text in options.changes if "=" not in text]:
+        raise UserError(f"{wrong[0]!r} changes nothing; write NAME=VALUE, for example encoder.epochs=3")
+    changes = dict(text.split("=", 1) for text in options.changes)
+    plan = recipes.recipe(options.experiment, options.recipe)
+    row = trials.run(options.experiment, plan, changes, device.choose(options.device), options.seed)
+    print(json.dumps({key: value for key, value in row.items() if key != "recipe"}))
+
+
+def _table(options: argparse.Namespace) -> None:
+    from latent import results, tables
+
+    if options.json:
+        found = [results.summary(name) for name in EXPERIMENTS + VARIANTS]
+        print(json.dumps([row for row in found if row], indent=1))
+    else:
+        print(tables.markdown(tables.HEADER, tables.rows()))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from latent import device, results, verify
+
+    there = device.choose(options.device)
+    checks = [check for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.read(name) for check in verify.verify(name, there)]
+    for check in checks:
+        verdict = "ok" if check.agrees else "DIFFERS"
+        print(f"{verdict:8}{check.experiment:26}{check.measure:26} stored {check.stored:9.4f}   found {check.found:9.4f}")
+    return 0 if all(check.agrees for check in checks) else 1
+
+
+def _report(options: argparse.Namespace) -> None:
+    from latent.report import build
+
+    for made in (build.build_wet(options.notebooks, options.out), build.build_dry(options.dry, options.out)):
+        print(made)
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from latent.report import submission
+
+    print(submission.submit(*options.ids, Path(), options.out))

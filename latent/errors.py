@@ -1,0 +1,5 @@
+"""Errors for people."""
+
+
+class UserError(Exception):
+    """An error whose message is one clear line for a person: what is wrong, what is right, what to do."""

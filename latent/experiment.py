@@ -1,0 +1,139 @@
+"""One experiment from images to measures: train the encoder, train a classifier on its latents, judge once."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from latent import device as devices
+from latent import probe, results
+from latent.data import Dataset, load
+from latent.models import Classifier, freeze
+from latent.objectives import OBJECTIVES, build, classify_latents
+from latent.recipes import Recipe, recipe
+from latent.train import epoch_generator, fit
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained experiment: what it was, what it measured, and the networks of one seed, frozen."""
+
+    experiment: str
+    recipe: Recipe
+    data: Dataset
+    networks: nn.ModuleDict
+    record: dict
+
+
+def train(
+    experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None = None, test: bool = True
+) -> Run:
+    """Train and judge one seed. `checkpoints`: a folder from which an interrupted run goes on; `test`: read the test set (once)."""
+    devices.keep_memory()
+    networks = build(plan, data.channels, data.side, seed).to(device)
+    start = time.perf_counter()
+    curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints)}
+    seconds = {"encoder": time.perf_counter() - start}
+    if plan.objective != "classify":
+        start = time.perf_counter()
+        curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
+        seconds["classifier"] = time.perf_counter() - start
+    results.round_weights(networks)
+    freeze(networks)
+    measures = evaluate(networks, data, ("train", "validation", "test") if test else ("train", "validation"))
+    record = {
+        "experiment": experiment,
+        "seed": seed,
+        "recipe": plan.as_dict(),
+        "data": {"title": data.title, "digest": data.digest, "standin": data.standin},
+        "signature": results.signature(networks),
+        "versions": {"torch": torch.__version__.split("+")[0]},
+        "device": devices.describe(device),
+        "seconds": {stage: round(spent, 1) for stage, spent in seconds.items()},
+        "measures": measures,
+        "curves": curves,
+    }
+    return Run(experiment, plan, data, networks, record)
+
+
+def train_encoder(
+    experiment: str, networks: nn.ModuleDict, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None
+) -> list[dict]:
+    """First stage. Only the networks that the objective uses are trained."""
+    used = networks if plan.objective == "classify" else nn.ModuleDict({k: v for k, v in networks.items() if k != "classifier"})
+    train, validation = data.train.to(device), data.validation.to(device)
+    objective = OBJECTIVES[plan.objective]
+
+    @torch.no_grad()
+    def watch() -> dict[str, float]:
+        generator = epoch_generator(seed, plan.encoder.epochs, device)  # the same views after each epoch
+        batches = zip(validation.images.split(plan.encoder.batch), validation.labels.split(plan.encoder.batch))
+        losses = [objective(used, images, labels, plan, generator).item() for images, labels in batches]
+        measured = {"validation_loss": sum(losses) / len(losses)}
+        if plan.objective == "classify":
+            latents = probe.encode(used["encoder"], validation.images)
+            measured["validation_accuracy"] = probe.accuracy(probe.predict(used["classifier"], latents), validation.labels)
+        return measured
+
+    checkpoint = checkpoints / f"{experiment}-seed{seed}.pt" if checkpoints else None
+    return fit(used, objective, train.images, train.labels, plan, plan.encoder, seed, watch, checkpoint, experiment)
+
+
+def train_classifier(
+    classifier: Classifier, encoder: nn.Module, plan: Recipe, data: Dataset, seed: int, device: torch.device
+) -> list[dict]:
+    """Second stage: the encoder is frozen, images become latents once, and the classifier sees those alone."""
+    freeze(encoder)
+    training = plan.classifier
+    latents = probe.encode_views(encoder, data.train.images.to(device), training.views, training.copies, seed)
+    labels = data.train.labels.to(device).repeat(training.copies)
+    validation, validation_labels = probe.encode(encoder, data.validation.images.to(device)), data.validation.labels.to(device)
+
+    def watch() -> dict[str, float]:
+        return {"validation_accuracy": probe.accuracy(probe.predict(classifier, validation), validation_labels)}
+
+    networks = nn.ModuleDict({"classifier": classifier})
+    return fit(networks, classify_latents, latents, labels, plan, training, seed, watch, title="classifier")
+
+
+def evaluate(networks: nn.ModuleDict, data: Dataset, splits: tuple[str, ...]) -> dict[str, float]:
+    """Accuracy in percent on each split, kNN accuracy, and the reconstruction error where there is a decoder."""
+    device = next(networks.parameters()).device
+    measures, latents = {}, {}
+    for name in splits:
+        split = getattr(data, name).to(device)
+        latents[name] = probe.encode(networks["encoder"], split.images)
+        measures[f"{name}_accuracy"] = probe.accuracy(probe.predict(networks["classifier"], latents[name]), split.labels)
+        if name != "train" and "train" in latents:
+            known = data.train.labels.to(device)
+            measures[f"{name}_knn_accuracy"] = probe.knn_accuracy(latents["train"], known, latents[name], split.labels)
+        if "decoder" in networks:
+            measures[f"{name}_mae"] = probe.reconstruction_error(networks["encoder"], networks["decoder"], split.images)
+    return measures
+
+
+def load_or_train(experiment: str, scale: str | None = None, seed: int = 0, device: torch.device | None = None) -> Run:
+    """The stored run if recipe, data and model are unchanged, else a new one, stored.
+
+    LATENT_RECIPE names the scale where none is given; LATENT_RETRAIN=1 trains in any case.
+    """
+    plan = recipe(experiment, scale or os.environ.get("LATENT_RECIPE", "cpu"))
+    data, device = load(plan.dataset), device or devices.choose()
+    networks = build(plan, data.channels, data.side, seed)
+    stored = {record["seed"]: record for record in results.read(experiment)}.get(seed)
+    has_weights = results.path(experiment, seed, ".safetensors").exists()
+    if stored and has_weights and results.is_current(stored, plan, data, networks) and os.environ.get("LATENT_RETRAIN") != "1":
+        return Run(experiment, plan, data, freeze(results.load_weights(experiment, seed, networks).to(device)), stored)
+    return train_and_store(experiment, plan, data, seed, device)
+
+
+def train_and_store(experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device) -> Run:
+    """Train one seed, resuming an interrupted run, and store its record; weights are kept for seed 0."""
+    checkpoints = results.folder() / "checkpoints"
+    run = train(experiment, plan, data, seed, device, checkpoints)
+    results.write(experiment, seed, run.record, run.networks if seed == 0 else None)
+    (checkpoints / f"{experiment}-seed{seed}.pt").unlink(missing_ok=True)
+    return run

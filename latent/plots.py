@@ -1,0 +1,109 @@
+"""Plots in one style. Each function returns a `matplotlib.figure.Figure` with a title, axis labels and a grid
+(image panels: labelled rows and columns), and carries the sentence that explains it as the figure's label."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Ten colours that people with colour-blindness tell apart in print and on a screen (Petroff 2021, ten-colour cycle).
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
+STYLE = {
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.titlesize": 11, "axes.labelsize": 10, "legend.fontsize": 9, "xtick.labelsize": 9, "ytick.labelsize": 9,
+    "axes.spines.top": False, "axes.spines.right": False, "grid.alpha": 0.3, "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}  # fmt: skip
+
+
+def canvas(title: str, caption: str, columns: int = 1, rows: int = 1, size: tuple[float, float] = (7.0, 3.6)) -> tuple[Figure, np.ndarray]:
+    """An empty figure in the house style and its axes, shape (rows, columns).
+
+    The axes still need their labels: `label` sets them. Raises ValueError on an empty title or caption.
+    """
+    if not title.strip() or not caption.strip():
+        raise ValueError("a figure needs a title and a caption that explains it")
+    with pyplot.rc_context(STYLE):
+        figure, axes = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
+    figure.suptitle(title, fontsize=12)
+    figure.set_label(caption)
+    return figure, axes
+
+
+def label(axes: Axes, x: str, y: str, title: str = "") -> Axes:
+    """Name both axes (with units), the panel if `title` is given, and switch the grid on."""
+    axes.set(xlabel=x, ylabel=y)
+    if title:
+        axes.set_title(title)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence, Sequence]], title: str, caption: str, x: str, y: str, log_x: bool = False, log_y: bool = False
+) -> Figure:
+    """One line per entry of `series`: name → (xs, ys) or (xs, ys, error bars)."""
+    figure, axes = canvas(title, caption)
+    for name, (xs, ys, *bars) in series.items():
+        axes[0, 0].errorbar(
+            xs, ys, yerr=bars[0] if bars else None, label=name, marker="o" if len(xs) <= 30 else None, markersize=4, capsize=3
+        )
+    if len(series) > 1:
+        axes[0, 0].legend()
+    axes[0, 0].set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    label(axes[0, 0], x, y)
+    return figure
+
+
+def bars(values: Mapping[str, float], title: str, caption: str, x: str, y: str) -> Figure:
+    """One vertical bar per entry of `values`, its value written above it."""
+    figure, axes = canvas(title, caption)
+    drawn = axes[0, 0].bar(list(values), list(values.values()), width=0.6)
+    axes[0, 0].bar_label(drawn, fmt="%.3g", fontsize=9)
+    label(axes[0, 0], x, y)
+    return figure
+
+
+def heatmap(
+    matrix: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, x: str, y: str, scale: str
+) -> Figure:
+    """A matrix as grey levels (white is large), rows and columns named; `scale` names the quantity."""
+    height, width = np.shape(matrix)
+    figure, axes = canvas(title, caption, size=(min(7.0, 2.6 + 0.45 * width), min(8.0, 1.8 + 0.35 * height)))
+    picture = axes[0, 0].imshow(matrix, cmap="gray", aspect="auto")
+    axes[0, 0].set_xticks(range(width), columns, rotation=45, ha="right")
+    axes[0, 0].set_yticks(range(height), rows)
+    label(axes[0, 0], x, y)
+    axes[0, 0].grid(False)
+    axes[0, 0].set_xticks(np.arange(0.5, width - 1), minor=True)
+    axes[0, 0].set_yticks(np.arange(0.5, height - 1), minor=True)
+    axes[0, 0].grid(which="minor", color="#808080", linewidth=0.3)
+    figure.colorbar(picture, label=scale)
+    return figure
+
+
+def images(pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, size: float = 0.85) -> Figure:
+    """A labelled grid of images.
+
+    `pictures`: (rows, columns, height, width) or (rows, columns, channels, height, width), pixels in [0, 1].
+    `size`: inches of one image. Raises ValueError where labels and pictures do not match.
+    """
+    pictures = np.asarray(pictures, dtype=float)
+    if pictures.shape[:2] != (len(rows), len(columns)):
+        raise ValueError(f"pictures of shape {pictures.shape[:2]} do not match {len(rows)} rows and {len(columns)} columns")
+    figure, axes = canvas(title, caption, len(columns), len(rows), (1.3 + size * len(columns), 0.9 + (size + 0.06) * len(rows)))
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            picture = pictures[i, j] if pictures.ndim == 4 else pictures[i, j].transpose(1, 2, 0).squeeze()
+            axes[i, j].imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes[i, j].set(xticks=[], yticks=[])
+            axes[i, j].spines[:].set_visible(False)
+            if i == 0:
+                axes[i, j].set_title(column, fontsize=9)
+            if j == 0:
+                axes[i, j].set_ylabel(row, rotation=0, ha="right", va="center", fontsize=9)
+    return figure

@@ -1,0 +1,255 @@
+"""Markdown to Typst through pandoc's document tree, where everything that would be lost or drawn badly is found.
+
+A node is pandoc's JSON: `{"t": type, "c": contents}`.
+"""
+
+import json
+import re
+import subprocess
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+import pypandoc
+
+from latent.report import ReportError
+from latent.report.pieces import PICTURES, Piece, picture_width
+
+# Notebook Markdown, cell by cell: `@word` is no citation, an image alone in its paragraph is a figure.
+READER = "ipynb+footnotes+raw_tex+fancy_lists+escaped_line_breaks+smart+link_attributes+implicit_figures-superscript-raw_attribute"
+API = [1, 23, 1]  # version of pandoc's tree
+BREAK = "\u200b"  # a blank of no width: a line may end here
+EMPTY = ["", [], []]  # no identifier, classes or attributes
+BAD_MATHS = {  # what pandoc or Typst would drop or draw wrongly without a word
+    r"\\(tag|label|color)\b": "leave it out",
+    r"\\operatorname\*|\\mathop\b": r"write \arg\max_k or \operatorname{name}",
+    r"\\begin\{(smallmatrix|array|[vV]matrix)\}": "use pmatrix, bmatrix, cases or aligned",
+    r"\\(left|right)\s*\\\||\\\|\s*[_^]": r"write a norm as \lVert x \rVert",
+}
+REWRITTEN = {r"\lvert": r"\left|", r"\rvert": r"\right|", r"\!": ""}  # else bars stand off, and a hair becomes a full em
+NUMBER = re.compile(r"(?!.*, )[-+−–±≈<>≤≥~]?\s*\d[\d\s.,:±×%/()+−–-]*[a-zA-Zµ%]{0,3}|[–—-]?")
+
+
+def parse(sources: Sequence[str]) -> list[list[dict]]:
+    """The blocks of each Markdown source. Sources share nothing: an open fence or a footnote ends with its own."""
+    cells = [{"cell_type": "markdown", "id": f"c{i}", "metadata": {}, "source": source} for i, source in enumerate(sources)]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    text, _ = _pandoc(json.dumps(notebook), "--from", READER, "--to", "json")
+    return [division["c"][1] for division in json.loads(text)["blocks"]]
+
+
+def write(blocks: list[dict]) -> tuple[str, str]:
+    """The Typst markup of `blocks`, and pandoc's warnings (empty when all is well)."""
+    document = json.dumps({"pandoc-api-version": API, "meta": {}, "blocks": blocks})
+    return _pandoc(document, "--from", "json", "--to", "typst", "--wrap=preserve")
+
+
+def _pandoc(text: str, *options: str) -> tuple[str, str]:
+    done = subprocess.run([pypandoc.get_pandoc_path(), *options], input=text, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        raise ReportError(f"pandoc cannot read the report: {done.stderr.strip()}")
+    return done.stdout, done.stderr
+
+
+def raw(markup: str) -> dict:
+    """A block of Typst markup as it stands."""
+    return {"t": "RawBlock", "c": ["typst", markup]}
+
+
+def code(text: str, language: str) -> dict:
+    """A block of code or output; words wider than the page may break."""
+    return {"t": "CodeBlock", "c": [["", [language], []], re.sub(r"\S{85}", rf"\g<0>{BREAK}", text)]}
+
+
+def picture(name: str, width: float | None, caption: list[dict] | None = None) -> dict:
+    """The image file `name`; with the blocks `caption`, a numbered figure."""
+    size = [["width", f"{width:.3f}in"]] if width else []
+    image = {"t": "Image", "c": [["", [], size], [], [name, ""]]}
+    if caption is None:
+        return {"t": "Para", "c": [image]}
+    return {"t": "Figure", "c": [EMPTY, [None, caption], [{"t": "Plain", "c": [image]}]]}
+
+
+def leaves(node) -> Iterator[tuple[str, str]]:
+    """Type and text of every element below `node` that holds text."""
+    if isinstance(node, list):
+        for child in node:
+            yield from leaves(child)
+    elif isinstance(node, dict):
+        kind, inside = node.get("t"), node.get("c")
+        if kind in ("Space", "SoftBreak", "LineBreak"):
+            yield kind, " "
+        elif kind in ("Code", "Math"):
+            yield kind, inside[1]
+        elif kind == "Str":
+            yield kind, inside
+        else:
+            yield from leaves(inside)
+
+
+def plain(node) -> str:
+    """The text of `node`, without its marks."""
+    return "".join(text for _, text in leaves(node))
+
+
+def slug(text: str) -> str:
+    """The identifier of a heading: lower case, blanks to dashes, no punctuation (as GitHub does it)."""
+    return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", text.strip().lower()))
+
+
+def walk(node, visit: Callable[[dict], dict]):
+    """`node` with `visit` applied to every element, the innermost first."""
+    if isinstance(node, list):
+        return [walk(child, visit) for child in node]
+    if not isinstance(node, dict):
+        return node
+    node = {key: walk(value, visit) for key, value in node.items()}
+    return visit(node) if "t" in node else node
+
+
+class Mender:
+    """Checks the blocks of one document and makes them fit for Typst.
+
+    `files` collects the images, `labels` the headings' identifiers (`<notebook>-<slug>`), `formulas` each formula with its place.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.files: dict[str, bytes] = {}
+        self.labels: dict[str, str] = {}  # identifier → text of the heading
+        self.formulas: list[tuple[str, str]] = []
+        self.piece = Piece("", 0, "")
+
+    def name_headings(self, piece: Piece, blocks: list[dict]) -> list[dict]:
+        """`blocks` with every heading's identifier made unique in the document. Comes before `mend`: links point forward too."""
+
+        def visit(node: dict) -> dict:
+            if node["t"] == "Header":
+                text = plain(node["c"][2])
+                base = label = f"{slug(piece.notebook)}-{slug(text)}"
+                number = 0
+                while label in self.labels:
+                    number += 1
+                    label = f"{base}-{number}"
+                self.labels[label] = text
+                node["c"][1] = [label, [], []]
+            return node
+
+        return walk(blocks, visit)
+
+    def mend(self, piece: Piece, blocks: list[dict]) -> list[dict]:
+        """`blocks` of `piece`, checked. Raises ReportError at a formula, image, link or HTML that the page cannot show."""
+        self.piece = piece
+        dollars = sum(text.count("$") for kind, text in leaves(blocks) if kind == "Str")
+        if dollars > piece.text.count(r"\$"):
+            raise self.error(r"a dollar sign encloses no formula; write \$ for the sign, and no blank just inside $…$")
+        return walk(blocks, lambda node: getattr(self, f"_{node['t'].lower()}", lambda same: same)(node))
+
+    def error(self, message: str) -> ReportError:
+        return ReportError(f"{self.piece.place}: {message}")
+
+    def add_file(self, data: bytes, suffix: str) -> str:
+        """Keep an image's bytes for the compiler; returns the name to call it by."""
+        name = next((name for name, kept in self.files.items() if kept == data), f"image-{len(self.files) + 1}{suffix}")
+        self.files[name] = data
+        return name
+
+    def _math(self, node: dict) -> dict:
+        kind, tex = node["c"]
+        for pattern, remedy in BAD_MATHS.items():
+            if match := re.search(pattern, tex):
+                raise self.error(f"the formula holds {match[0]}, which the PDF cannot draw; {remedy}")
+        for written, fit in REWRITTEN.items():
+            tex = tex.replace(written, fit)
+        tex = re.sub(r"(?s)\\begin\{cases\}.*?\\end\{cases\}", lambda cases: re.sub(r"(?<!\\)&", r"&\\quad ", cases[0]), tex)
+        self.formulas.append((tex, self.piece.place))
+        return {"t": "Math", "c": [kind, tex]}
+
+    def _code(self, node: dict) -> dict:
+        attributes, text = node["c"]
+        return {"t": "Code", "c": [attributes, re.sub(r"([._/,(=-])(?=\w)", rf"\1{BREAK}", text) if len(text) > 24 else text]}
+
+    def _codeblock(self, node: dict) -> dict:
+        (_, classes, _), text = node["c"]
+        return code(text, (classes or ["text"])[0])
+
+    def _rawinline(self, node: dict) -> dict:
+        form, text = node["c"]
+        if re.fullmatch(r"(?i)<br\s*/?>", text):
+            return {"t": "LineBreak"}
+        if text.startswith("<!--"):
+            return {"t": "Str", "c": ""}
+        if form == "tex":
+            raise self.error(f"TeX outside of dollars: {_short(text)}; write $$\\begin{{aligned}} … \\end{{aligned}}$$")
+        raise self.error(f"HTML does not reach the PDF: {_short(text)}; write Markdown")
+
+    def _rawblock(self, node: dict) -> dict:
+        self._rawinline(node)  # raises at all but a comment or a break, which a block does not need
+        return raw("")
+
+    def _str(self, node: dict) -> dict:
+        if note := re.search(r"\[\^[^]]+\]", node["c"]):
+            raise self.error(f"the footnote {note[0]} has no text in its cell; put it there")
+        if "```" in node["c"]:
+            raise self.error("a code fence stays open; close it with ```")
+        return node
+
+    def _image(self, node: dict) -> dict:
+        attributes, words, (target, title) = node["c"]
+        data, suffix = self._load(target)
+        if not attributes[2] and (width := picture_width(data)):
+            attributes = [*attributes[:2], [["width", f"{width:.3f}in"]]]
+        return {"t": "Image", "c": [attributes, words, [self.add_file(data, suffix), title]]}
+
+    def _load(self, target: str) -> tuple[bytes, str]:
+        """The bytes and the suffix of an attachment or of a file beside the notebook."""
+        for name, forms in self.piece.attachments.items():
+            if target == f"attachment:{name}" or target.endswith(f"-{name}"):
+                mime = next((mime for mime in PICTURES if mime in forms), None)
+                if mime:
+                    return b64decode(forms[mime]), PICTURES[mime]
+        file = self.folder / unquote(target)
+        if not file.is_file() or file.suffix not in (*PICTURES.values(), ".jpeg"):
+            raise self.error(f"no image {target}; it must be a PNG, JPEG or SVG file beside the notebook, or an attachment of the cell")
+        return file.read_bytes(), file.suffix
+
+    def _link(self, node: dict) -> dict:
+        _, words, (target, _) = node["c"]
+        if re.match(r"(https?|mailto):", target):
+            return node
+        file, _, fragment = unquote(target).partition("#")
+        notebook = Path(file).stem if file.endswith(".ipynb") else "" if file else self.piece.notebook
+        label = self._find(slug(notebook), slug(fragment))
+        if label:
+            return {"t": "Link", "c": [EMPTY, words, [f"#{label}", ""]]}
+        if file and (self.folder / file).exists():
+            return {"t": "Span", "c": [EMPTY, words]}  # a file beside the notebook: no address in a PDF
+        raise self.error(
+            f"the link {target} leads nowhere; write #heading-in-dashes, notebook.ipynb#heading-in-dashes or a file that exists"
+        )
+
+    def _find(self, notebook: str, fragment: str) -> str | None:
+        if not fragment:
+            return next((label for label in self.labels if notebook and label.startswith(f"{notebook}-")), None)
+        return next((label for label in (f"{notebook}-{fragment}", fragment) if label in self.labels), None)
+
+    def _table(self, node: dict) -> dict:
+        """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers to the right.
+
+        A table without a caption takes no number (`Document` gives it one with its caption).
+        """
+        _, caption, columns, head, bodies, foot = node["c"]
+        rows = [row[1] for body in bodies for row in body[3]]
+        alike = len({str(width) for _, width in columns}) == 1
+        for i, column in enumerate(columns):
+            if column[0]["t"] == "AlignDefault":
+                numbers = rows and all(NUMBER.fullmatch(plain(row[i][4]).strip()) for row in rows)
+                column[0] = {"t": "AlignRight" if numbers else "AlignLeft"}
+            if alike:
+                column[1] = {"t": "ColWidthDefault"}
+        return {"t": "Table", "c": [["", ["typst:no-figure"], []], caption, columns, head, bodies, foot]}
+
+
+def _short(text: str) -> str:
+    return text.strip().split("\n")[0][:60]

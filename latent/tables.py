@@ -1,0 +1,35 @@
+"""Results as tables: for a terminal, a README, a notebook or another program."""
+
+import statistics
+from collections.abc import Sequence
+
+from latent import results
+from latent.names import EXPERIMENTS, VARIANTS
+
+HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test kNN-5 %", "test MAE"]
+
+
+def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]:
+    """One formatted row an experiment: mean ± standard deviation over the seeds; a dash where there is nothing."""
+    return [_row(name, results.read(name)) for name in experiments]
+
+
+def _row(name: str, records: list[dict]) -> list[str]:
+    keys = {"train_accuracy": 2, "validation_accuracy": 2, "test_accuracy": 2, "test_knn_accuracy": 2, "test_mae": 4}
+    cells = [spread([record["measures"].get(key) for record in records], digits) for key, digits in keys.items()]
+    return [name, str(len(records)), *cells]
+
+
+def spread(values: Sequence[float | None], digits: int) -> str:
+    """`mean ± standard deviation` (n − 1 in the denominator), the mean alone for one value, a dash for none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    mean = f"{statistics.fmean(known):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else mean
+
+
+def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; all columns but the first are set right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,116 @@
+"""The one training loop."""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+from tqdm.auto import tqdm
+
+from latent import device as devices
+from latent.errors import UserError
+from latent.objectives import Objective
+from latent.recipes import Recipe, Training
+
+
+def fit(
+    networks: nn.ModuleDict,
+    objective: Objective,
+    inputs: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    training: Training,
+    seed: int,
+    watch: Callable[[], dict[str, float]],
+    checkpoint: Path | None = None,
+    title: str = "",
+) -> list[dict[str, float]]:
+    """Train `networks` in place on `inputs` (N, …) and `labels` (N,), all on one device; return the curves, one dict an epoch.
+
+    watch: what to measure on the validation set after each epoch. checkpoint: a file from which an interrupted training goes
+    on. Every epoch draws from a generator of its own, seeded by (seed, epoch): a resumed run is the run never interrupted.
+    Raises UserError where the loss is no longer a number.
+    """
+    optimizer = make_optimizer(networks, training)
+    curves = restore(checkpoint, networks, optimizer)
+    steps = len(inputs) // min(training.batch, len(inputs))  # an incomplete last batch is left to the next epoch's order
+    for epoch in range(len(curves), training.epochs):
+        generator = epoch_generator(seed, epoch, inputs.device)
+        batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(min(training.batch, len(inputs)))
+        networks.train()
+        total = 0.0
+        progress = tqdm(batches[:steps], desc=f"{title} {epoch + 1}/{training.epochs}", unit="batch", leave=False, mininterval=1)
+        for step, batch in enumerate(progress):
+            set_learning_rate(optimizer, training, (epoch + step / steps) / training.epochs)
+            with devices.autocast(inputs.device):
+                loss = objective(networks, inputs[batch], labels[batch], recipe, generator)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            if not math.isfinite(total):
+                raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+            progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
+        networks.eval()
+        curves.append({"epoch": epoch + 1, "train_loss": total / steps, **watch()})
+        save(checkpoint, networks, optimizer, curves)
+    networks.eval()
+    return curves
+
+
+def epoch_generator(seed: int, epoch: int, device: torch.device) -> Generator:
+    """The random numbers of one epoch: order and views from the generator returned, dropout from torch's own."""
+    torch.manual_seed(100_003 * seed + epoch)
+    return Generator(device).manual_seed(100_003 * seed + epoch)
+
+
+def make_optimizer(networks: nn.ModuleDict, training: Training) -> Optimizer:
+    """Fused AdamW or Nesterov SGD; weight decay for matrices and kernels, not for biases and BatchNorm."""
+    parameters = [p for p in networks.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if training.optimizer == "sgd":
+        return SGD(groups, lr=training.learning_rate, momentum=0.9, nesterov=True, fused=True)
+    if training.optimizer == "adamw":
+        return AdamW(groups, lr=training.learning_rate, fused=True)
+    raise UserError(f"unknown optimizer {training.optimizer!r}; choose one of: adamw, sgd")
+
+
+def set_learning_rate(optimizer: Optimizer, training: Training, progress: float) -> None:
+    """Linear warm-up, then a cosine to zero (Loshchilov and Hutter 2017); `progress` is the share of the training done."""
+    if progress < training.warmup:
+        share = progress / training.warmup
+    else:
+        share = (1 + math.cos(math.pi * (progress - training.warmup) / (1 - training.warmup))) / 2
+    for group in optimizer.param_groups:
+        group["lr"] = training.learning_rate * share
+
+
+def save(checkpoint: Path | None, networks: nn.ModuleDict, optimizer: Optimizer, curves: list[dict]) -> None:
+    """Write the state after an epoch, whole or not at all."""
+    if checkpoint is None:
+        return
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    temporary = checkpoint.with_suffix(f".{os.getpid()}.tmp")
+    torch.save({"networks": networks.state_dict(), "optimizer": optimizer.state_dict(), "curves": curves}, temporary)
+    temporary.replace(checkpoint)
+
+
+def restore(checkpoint: Path | None, networks: nn.ModuleDict, optimizer: Optimizer) -> list[dict]:
+    """Load the state after the last finished epoch, if there is one; return the curves so far."""
+    if checkpoint is None or not checkpoint.exists():
+        return []
+    state = torch.load(checkpoint, weights_only=True)
+    networks.load_state_dict(state["networks"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["curves"]
+
+
+def _speed(progress: tqdm, batch: int) -> str:
+    rate = progress.format_dict["rate"]
+    return f"{rate * batch:,.0f}" if rate else "–"

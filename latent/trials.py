@@ -1,0 +1,65 @@
+"""Trials: a recipe with a few values changed, trained and judged on the validation set alone, one row each in results/trials.json."""
+
+import ast
+import json
+import os
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+import torch
+
+from latent import experiment, results
+from latent.data import load
+from latent.errors import UserError
+from latent.recipes import Recipe
+
+
+def change(plan, changes: dict[str, str]):
+    """A recipe with values replaced: {"encoder.epochs": "3", "levels": "2"}; values are Python literals, anything else a word.
+
+    Raises UserError where a field does not exist.
+    """
+    for place, text in changes.items():
+        name, _, rest = place.partition(".")
+        if name not in {field.name for field in fields(plan)}:
+            raise UserError(f"no value {place!r} in {type(plan).__name__}; choose one of: {', '.join(f.name for f in fields(plan))}")
+        value = change(getattr(plan, name), {rest: text}) if rest else _literal(text)
+        if is_dataclass(getattr(plan, name)) and not is_dataclass(value):
+            raise UserError(f"{place!r} is a group of values; set one of: {', '.join(f.name for f in fields(getattr(plan, name)))}")
+        plan = replace(plan, **{name: value})
+    return plan
+
+
+def _literal(text: str):
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+
+
+def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, seed: int = 0) -> dict:
+    """Train `plan` with `changes`, measure on validation (the test set is not read), append the row to the log and return it."""
+    trained = experiment.train(name, change(plan, changes), load(plan.dataset), seed, device, test=False)
+    measures = {key: value for key, value in trained.record["measures"].items() if key.startswith("validation")}
+    row = {
+        "experiment": name,
+        "changes": changes,
+        **measures,
+        "seconds": sum(trained.record["seconds"].values()),
+        "recipe": trained.record["recipe"],
+    }
+    _append(results.folder() / "trials.json", row)
+    return row
+
+
+def read() -> list[dict]:
+    """All rows, in the order in which they were tried."""
+    log = results.folder() / "trials.json"
+    return json.loads(log.read_text()) if log.exists() else []
+
+
+def _append(log: Path, row: dict) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    temporary = log.with_name(f".{log.name}.{os.getpid()}")
+    temporary.write_text("[\n" + ",\n".join(json.dumps(one) for one in [*read(), row]) + "\n]\n")
+    temporary.replace(log)

@@ -1,0 +1,47 @@
+"""Does what is shipped give what is claimed? The weights of seed 0 are judged again and compared with their records."""
+
+from dataclasses import dataclass
+
+import torch
+
+from latent import experiment, results
+from latent.data import load
+from latent.errors import UserError
+from latent.models import freeze
+from latent.objectives import build
+from latent.recipes import Recipe
+
+TOLERANCE = 0.1  # percentage points, and the same in hundredths of a pixel's range for MAE
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number, as stored and as found."""
+
+    experiment: str
+    measure: str
+    stored: float
+    found: float
+
+    @property
+    def agrees(self) -> bool:
+        return abs(self.stored - self.found) <= (TOLERANCE / 100 if self.measure.endswith("mae") else TOLERANCE)
+
+
+def verify(name: str, device: torch.device) -> list[Check]:
+    """Judge the stored weights of seed 0 of an experiment on the validation and test images.
+
+    Raises UserError where nothing is stored, or where the data at hand is not the data of the record.
+    """
+    record = next((record for record in results.read(name) if record["seed"] == 0), None)
+    if record is None:
+        raise UserError(f"no result of {name} in {results.folder()}; run `latent train {name}`")
+    plan = Recipe.from_dict(record["recipe"])
+    data = load(plan.dataset)
+    if data.digest != record["data"]["digest"]:
+        raise UserError(
+            f"{name} was trained on {record['data']['title']} ({record['data']['digest']}), not on {data.title} ({data.digest})"
+        )
+    networks = freeze(results.load_weights(name, 0, build(plan, data.channels, data.side, 0)).to(device))
+    found = experiment.evaluate(networks, data, ("validation", "test"))
+    return [Check(name, measure, record["measures"][measure], value) for measure, value in found.items()]

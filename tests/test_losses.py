@@ -1,0 +1,118 @@
+"""The losses against slow loops, limits in closed form and numerical gradients."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from latent.errors import UserError
+from latent.losses import mean_absolute_error, nt_xent, pyramid_error, supervised_contrastive
+
+
+def pair(n=6, d=5, dtype=torch.float64, seed=0):
+    return torch.randn((2, n, d), dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+def slow_nt_xent(first, second, temperature):
+    z = [v / np.linalg.norm(v) for v in np.concatenate([first, second])]
+    n, total = len(first), 0.0
+    for i in range(2 * n):
+        others = [math.exp(z[i] @ z[j] / temperature) for j in range(2 * n) if j != i]
+        total -= math.log(math.exp(z[i] @ z[(i + n) % (2 * n)] / temperature) / sum(others))
+    return total / (2 * n)
+
+
+def slow_supervised(z, labels, temperature):
+    z = [v / np.linalg.norm(v) for v in z]
+    rows = []
+    for i in range(len(z)):
+        positives = [p for p in range(len(z)) if p != i and labels[p] == labels[i]]
+        everyone = sum(math.exp(z[i] @ z[a] / temperature) for a in range(len(z)) if a != i)
+        if positives:
+            rows.append(-sum(math.log(math.exp(z[i] @ z[p] / temperature) / everyone) for p in positives) / len(positives))
+    return sum(rows) / len(rows)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
+def test_nt_xent_equals_the_slow_loop(temperature):
+    first, second = pair()
+    assert nt_xent(first, second, temperature).item() == pytest.approx(slow_nt_xent(first.numpy(), second.numpy(), temperature), rel=1e-5)
+
+
+def test_nt_xent_of_equal_similarities_is_log_of_the_choices():
+    same = torch.ones(7, 3)
+    assert nt_xent(same, same, 0.3).item() == pytest.approx(math.log(2 * 7 - 1), rel=1e-6)
+
+
+def test_nt_xent_is_symmetric_and_ignores_length():
+    first, second = pair()
+    assert nt_xent(first, second, 0.2).item() == pytest.approx(nt_xent(second, first, 0.2).item(), rel=1e-6)
+    assert nt_xent(3 * first, second, 0.2).item() == pytest.approx(nt_xent(first, 5 * second, 0.2).item(), rel=1e-6)
+
+
+def test_nt_xent_prefers_the_right_partner():
+    first, _ = pair()
+    assert nt_xent(first, first, 0.2) < nt_xent(first, first.roll(1, 0), 0.2)
+
+
+def test_nt_xent_gradient_is_the_numerical_one():
+    first, second = (z.requires_grad_() for z in pair(n=3, d=4))
+    # The loss computes in float32 (bfloat16 comes in under autocast), hence the loose step.
+    analytic = torch.autograd.grad(nt_xent(first, second, 0.5), first)[0]
+    step = 1e-3
+    with torch.no_grad():
+        for place in np.ndindex(*first.shape):
+            bump = torch.zeros_like(first)
+            bump[place] = step
+            slope = (
+                slow_nt_xent((first + bump).numpy(), second.numpy(), 0.5) - slow_nt_xent((first - bump).numpy(), second.numpy(), 0.5)
+            ) / (2 * step)
+            assert analytic[place].item() == pytest.approx(slope, abs=1e-5)
+
+
+def test_supervised_contrastive_equals_the_slow_loop():
+    z = pair(n=4)[0].repeat(2, 1) + 0.1 * torch.randn(8, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([0, 1, 0, 2, 0, 1, 3, 2])  # label 3 stands alone
+    assert supervised_contrastive(z, labels, 0.4).item() == pytest.approx(slow_supervised(z.numpy(), labels.tolist(), 0.4), rel=1e-5)
+
+
+def test_supervised_contrastive_with_every_image_its_own_class_is_nt_xent():
+    first, second = pair()
+    labels = torch.arange(6).repeat(2)
+    assert supervised_contrastive(torch.cat([first, second]), labels, 0.3).item() == pytest.approx(
+        nt_xent(first, second, 0.3).item(), rel=1e-6
+    )
+
+
+def test_supervised_contrastive_without_positives_is_zero_and_has_a_gradient():
+    z = pair(n=3)[0].requires_grad_()
+    loss = supervised_contrastive(z, torch.tensor([0, 1, 2]), 0.2)
+    loss.backward()
+    assert loss.item() == 0 and torch.isfinite(z.grad).all()
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
+    with pytest.raises(UserError, match="temperature must be above 0"):
+        nt_xent(*pair(), temperature)
+
+
+def test_views_of_different_batches_are_refused():
+    with pytest.raises(UserError, match="one shape"):
+        nt_xent(torch.ones(3, 2), torch.ones(4, 2), 0.1)
+
+
+def test_mean_absolute_error_is_numpys():
+    x, y = torch.rand(2, 4, 3, 8, 8)
+    assert mean_absolute_error(x, y).item() == pytest.approx(np.abs(x.numpy() - y.numpy()).mean(), rel=1e-6)
+
+
+def test_the_pyramid_of_one_level_is_the_mae_and_coarse_levels_forgive_noise():
+    x, y = torch.rand(2, 4, 3, 16, 16)
+    assert pyramid_error(x, y, 1) == mean_absolute_error(x, y)
+    by_hand = (F.l1_loss(x, y) + F.l1_loss(F.avg_pool2d(x, 2), F.avg_pool2d(y, 2))) / 2
+    assert pyramid_error(x, y, 2).item() == pytest.approx(by_hand.item(), rel=1e-6)
+    assert pyramid_error(x, y, 3) < mean_absolute_error(x, y)
+    assert pyramid_error(x + 0.25, x, 3).item() == pytest.approx(0.25, rel=1e-5)

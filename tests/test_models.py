@@ -1,0 +1,55 @@
+"""The networks: shapes, ranges, what a classifier may see, and what frozen means."""
+
+import pytest
+import torch
+from torch import nn
+
+from latent.models import Classifier, Decoder, Encoder, ProjectionHead, freeze, parameter_count
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32)])
+@pytest.mark.parametrize("grid", [1, 3])
+def test_an_encoder_gives_one_vector_of_128(channels, side, grid):
+    encoder = Encoder(channels, (8, 8, 16), grid)
+    assert encoder(torch.rand(2, channels, side, side)).shape == (2, 128)
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32)])
+def test_a_decoder_gives_pixels_in_range_even_for_extreme_latents(channels, side):
+    decoder = Decoder(channels, (4, 8, 16), side).eval()
+    x = decoder(1e4 * torch.randn(3, 128))
+    assert x.shape == (3, channels, side, side) and x.min() >= 0 and x.max() <= 1 and x.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "image", [torch.rand(2, 1, 28, 28), torch.rand(2, 3, 32, 32), torch.rand(2, 784), torch.rand(2, 3072), torch.rand(128)]
+)
+@pytest.mark.parametrize("network", [Classifier(), Decoder(1), ProjectionHead()])
+def test_nothing_behind_the_encoder_takes_an_image(network, image):
+    with pytest.raises(TypeError, match="encode images first"):
+        network(image)
+
+
+def test_encoders_have_three_stages_and_classifiers_of_two_sections_are_alike():
+    assert len(Encoder(3).stages) == 3 and len(Decoder(3).stages) == 5
+    assert str(Classifier()) == str(Classifier())
+
+
+def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
+    encoder = freeze(Encoder(3, (8, 8, 16)))
+    x = torch.rand(5, 3, 32, 32)
+    assert torch.allclose(encoder(x)[2:3], encoder(x[2:3]), atol=1e-5)
+
+
+def test_frozen_means_weights_and_buffers():
+    encoder = freeze(Encoder(1, (8, 8, 16)))
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    encoder(torch.rand(16, 1, 28, 28))
+    assert not any(p.requires_grad for p in encoder.parameters()) and not encoder.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in encoder.state_dict().items())
+
+
+def test_parameters_are_counted_by_hand():
+    assert parameter_count(nn.Linear(3, 4)) == 3 * 4 + 4
+    stages = sum(9 * a * b + 9 * b * b + 4 * b for a, b in ((1, 8), (8, 8), (8, 16)))
+    assert parameter_count(Encoder(1, (8, 8, 16), grid=3, latent=128)) == stages + 16 * 9 * 128 + 128

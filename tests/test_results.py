@@ -1,0 +1,112 @@
+"""The store: what is written is read back, what changed is stale, what does not fit is refused."""
+
+import json
+import statistics
+from dataclasses import replace
+
+import pytest
+import torch
+
+from latent import experiment, objectives, recipes, results, tables, trials, verify
+from latent.data import load
+from latent.errors import UserError
+from latent.recipes import Recipe
+
+CPU = torch.device("cpu")
+
+
+def stored(name="mnist-ae"):
+    plan = recipes.recipe(name, "tiny")
+    return experiment.train_and_store(name, plan, load(plan.dataset), 0, CPU)
+
+
+def test_a_stored_run_is_loaded_and_not_trained_again(monkeypatch):
+    first = stored()
+    monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("trained again"))
+    again = experiment.load_or_train("mnist-ae", device=CPU)
+    assert again.record == first.record
+    assert all(torch.equal(a, b) for a, b in zip(again.networks.state_dict().values(), first.networks.state_dict().values()))
+
+
+def test_a_changed_recipe_data_or_model_makes_a_result_stale():
+    run = stored()
+    assert results.is_current(run.record, run.recipe, run.data, run.networks)
+    assert not results.is_current(run.record, replace(run.recipe, levels=2), run.data, run.networks)
+    assert not results.is_current(run.record, run.recipe, replace(run.data, digest="other"), run.networks)
+    wider = objectives.build(replace(run.recipe, widths=(8, 8, 24)), 1, 28, 0)
+    assert not results.is_current(run.record, run.recipe, run.data, wider)
+
+
+def test_judging_the_stored_weights_again_gives_the_stored_measures():
+    stored()
+    checks = verify.verify("mnist-ae", CPU)
+    assert {check.measure for check in checks} == {"validation_accuracy", "test_accuracy", "validation_mae", "test_mae"}
+    assert all(check.agrees for check in checks) and all(abs(check.stored - check.found) < 1e-5 for check in checks)
+
+
+def test_verify_notices_a_false_claim():
+    run = stored()
+    run.record["measures"]["test_accuracy"] += 0.2
+    results.write("mnist-ae", 0, run.record, None)
+    assert [check.measure for check in verify.verify("mnist-ae", CPU) if not check.agrees] == ["test_accuracy"]
+
+
+def test_no_checkpoint_is_left_behind_and_no_temporary_file():
+    stored()
+    files = [file.name for file in results.folder().rglob("*") if file.is_file()]
+    assert sorted(files) == ["seed0.json", "seed0.safetensors"]
+
+
+def test_weights_of_another_experiment_are_refused():
+    stored()
+    other = objectives.build(recipes.recipe("cifar-ae", "tiny"), 3, 32, 0)
+    with pytest.raises(UserError, match="does not fit its recipe"):
+        results.load_weights("mnist-ae", 0, other)
+
+
+def test_missing_results_are_an_error_that_says_what_to_run():
+    with pytest.raises(UserError, match="latent train mnist-ae"):
+        verify.verify("mnist-ae", CPU)
+
+
+@pytest.mark.parametrize("scale", recipes.RECIPES)
+def test_every_recipe_survives_its_own_json(scale):
+    for plan in recipes.RECIPES[scale].values():
+        assert Recipe.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
+
+
+def test_a_recipe_of_another_version_is_refused():
+    values = recipes.recipe("mnist-ae").as_dict() | {"unheard_of": 1}
+    with pytest.raises(UserError, match="another version"):
+        Recipe.from_dict(values)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UserError, match="mnist-ae"):
+        recipes.recipe("mnist-gan")
+    with pytest.raises(UserError, match="cpu, gpu, tiny"):
+        recipes.recipe("mnist-ae", "huge")
+
+
+def test_a_table_gives_mean_and_deviation_over_seeds():
+    values = [97.5, 98.25, 98.75]
+    for seed, value in enumerate(values):
+        results.write("mnist-guided", seed, {"seed": seed, "measures": {"test_accuracy": value, "train_accuracy": 99.0}}, None)
+    row = results.summary("mnist-guided")
+    assert row["seeds"] == 3 and row["test_accuracy"] == statistics.fmean(values) and row["test_mae"] is None
+    assert row["test_accuracy_std"] == pytest.approx(statistics.stdev(values))
+    assert f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}" in tables.markdown(tables.HEADER, tables.rows())
+    assert tables.spread([1.0], 1) == "1.0" and tables.spread([], 1) == "–"
+
+
+def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
+    plan = recipes.recipe("mnist-ae", "tiny")
+    row = trials.run("mnist-ae", plan, {"encoder.views.erase": "6", "encoder.epochs": "1", "levels": "2"}, CPU)
+    assert row["recipe"]["levels"] == 2 and row["recipe"]["encoder"]["views"]["erase"] == 6
+    assert not any("test" in key for key in row) and trials.read() == [json.loads(json.dumps(row))]
+
+
+@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}])
+def test_a_trial_of_a_value_that_does_not_exist_is_refused(changes):
+    with pytest.raises(UserError, match="one of"):
+        trials.change(recipes.recipe("mnist-ae", "tiny"), changes)

@@ -1,0 +1,191 @@
+"""Training: what learns, what stays frozen, what is never read, and runs that repeat."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from latent import data, device, experiment, objectives, recipes, train
+from latent.data import Split
+from latent.errors import UserError
+from latent.models import freeze
+from latent.names import EXPERIMENTS, VARIANTS
+
+CPU = torch.device("cpu")
+
+
+def tiny(name, **changes):
+    plan = recipes.recipe(name, "tiny")
+    return replace(plan, encoder=replace(plan.encoder, **changes))
+
+
+def small(found, count=384):
+    """The same dataset with fewer images."""
+    return replace(
+        found,
+        **{
+            name: Split(getattr(found, name).images[:count], getattr(found, name).labels[:count])
+            for name in ("train", "validation", "test")
+        },
+    )
+
+
+def run(name, found=None, seed=0, **changes):
+    plan = tiny(name, **changes)
+    return experiment.train(name, plan, found or small(data.load(plan.dataset)), seed, CPU)
+
+
+def weights(trained):
+    return {name: tensor.clone() for name, tensor in trained.networks.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS + VARIANTS)
+def test_twenty_steps_lower_every_loss(name):
+    plan = tiny(name, learning_rate=3e-3)
+    found = data.load(plan.dataset)
+    networks = objectives.build(plan, found.channels, found.side, 0)
+    optimizer = train.make_optimizer(networks, plan.encoder)
+    images, labels = found.train.images[:128], found.train.labels[:128]
+    losses = []
+    for step in range(20):
+        loss = objectives.OBJECTIVES[plan.objective](networks, images, labels, plan, torch.Generator().manual_seed(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-4:]) < 0.95 * sum(losses[:4])
+
+
+@pytest.mark.parametrize("name", ["mnist-ae", "cifar-guided", "mnist-contrastive"])
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(name):
+    first = run(name)
+    run("mnist-ae", seed=3)  # another experiment in between changes nothing
+    assert same(weights(first), weights(run(name)))
+    assert not same(weights(first), weights(run(name, seed=1)))
+
+
+def test_a_resumed_run_is_the_run_never_interrupted(tmp_path):
+    plan, found = tiny("cifar-contrastive", epochs=3), small(data.load("cifar10"))
+    networks = [objectives.build(plan, found.channels, found.side, 0) for _ in range(2)]
+    whole = experiment.train_encoder("whole", networks[0], plan, found, 0, CPU, None)
+
+    class Interrupted(Exception):
+        pass
+
+    calls = iter([True, False, False])
+    original, train_module_save = train.save, train.save
+
+    def stop_after_first(*arguments):
+        original(*arguments)
+        if next(calls):
+            raise Interrupted
+
+    train.save = stop_after_first
+    try:
+        with pytest.raises(Interrupted):
+            experiment.train_encoder("part", networks[1], plan, found, 0, CPU, tmp_path)
+        fresh = objectives.build(plan, found.channels, found.side, 5)
+        resumed = experiment.train_encoder("part", fresh, plan, found, 0, CPU, tmp_path)
+    finally:
+        train.save = train_module_save
+    fresh_state, whole_state = fresh.state_dict(), networks[0].state_dict()
+    trained = [name for name in whole_state if not name.startswith("classifier")]
+    assert all(torch.equal(fresh_state[name], whole_state[name]) for name in trained) and resumed == whole
+
+
+@pytest.mark.parametrize("name", ["mnist-ae", "mnist-contrastive", "cifar-contrastive-labels"])
+def test_the_second_stage_leaves_the_encoder_bit_identical_buffers_included(name):
+    plan = tiny(name)
+    found = small(data.load(plan.dataset))
+    networks = objectives.build(plan, found.channels, found.side, 0)
+    experiment.train_encoder(name, networks, plan, found, 0, CPU, None)
+    before = {key: tensor.clone() for key, tensor in networks["encoder"].state_dict().items()}
+    classifier = {key: tensor.clone() for key, tensor in networks["classifier"].state_dict().items()}
+    experiment.train_classifier(networks["classifier"], networks["encoder"], plan, found, 0, CPU)
+    assert same(before, networks["encoder"].state_dict())
+    assert not same(classifier, networks["classifier"].state_dict())
+
+
+@pytest.mark.parametrize("name", ["mnist-ae", "cifar-contrastive"])
+def test_learning_without_labels_reads_none(name):
+    plan = tiny(name)
+    found = small(data.load(plan.dataset))
+    shuffled = replace(found, train=Split(found.train.images, found.train.labels.flip(0)))
+    encoders = []
+    for version in (found, shuffled):
+        networks = objectives.build(plan, found.channels, found.side, 0)
+        experiment.train_encoder(name, networks, plan, version, 0, CPU, None)
+        encoders.append(networks["encoder"].state_dict())
+    assert same(*encoders)
+
+
+@pytest.mark.parametrize("name", ["mnist-ae", "cifar-guided", "cifar-contrastive"])
+def test_no_training_reads_the_test_set(name):
+    found = small(data.load(tiny(name).dataset))
+    marked = replace(found, test=Split(torch.full_like(found.test.images, 255), torch.zeros_like(found.test.labels)))
+    honest, planted = run(name, found), run(name, marked)
+    assert same(weights(honest), weights(planted))
+    assert honest.record["curves"] == planted.record["curves"]
+
+
+def test_both_sections_share_one_classifier():
+    for dataset in ("mnist", "cifar"):
+        plans = [recipes.recipe(f"{dataset}-{kind}") for kind in ("ae", "contrastive", "contrastive-labels", "guided")]
+        built = {str(objectives.build(plan, 3, 32, 0)["classifier"]) for plan in plans}
+        assert len(built) == 1
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    plan = tiny("mnist-ae")
+    networks = nn.ModuleDict({"layer": nn.Linear(1, 1)})
+
+    def broken(networks, inputs, labels, recipe, generator):
+        return networks["layer"](inputs[:, :1]).sum() * float("nan")
+
+    with pytest.raises(UserError, match="epoch 1, step 1"):
+        train.fit(networks, broken, torch.ones(8, 1), torch.zeros(8), plan, plan.encoder, 0, dict, title="broken")
+
+
+def test_the_learning_rate_warms_up_and_ends_at_zero():
+    plan = tiny("mnist-ae", learning_rate=0.5, warmup=0.25).encoder
+    optimizer = train.make_optimizer(nn.ModuleDict({"layer": nn.Linear(1, 1)}), plan)
+
+    def rate(progress):
+        train.set_learning_rate(optimizer, plan, progress)
+        return optimizer.param_groups[0]["lr"]
+
+    assert rate(0) == 0 and rate(0.125) == pytest.approx(0.25) and rate(0.25) == pytest.approx(0.5)
+    assert rate(0.625) == pytest.approx(0.25) and rate(1) == pytest.approx(0)
+
+
+def test_biases_and_normalisation_are_not_decayed():
+    optimizer = train.make_optimizer(
+        nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.BatchNorm1d(4)}), tiny("mnist-ae", weight_decay=0.3).encoder
+    )
+    decays = {p.ndim: group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert decays == {2: 0.3, 1: 0.0}
+
+
+def test_evaluation_changes_nothing_and_repeats():
+    trained = run("mnist-ae")
+    before = weights(trained)
+    found = small(data.load("mnist"))
+    again = experiment.evaluate(trained.networks, found, ("train", "validation", "test"))
+    assert again == trained.record["measures"] and same(before, weights(trained))
+
+
+def test_a_frozen_encoder_has_no_gradient_but_lets_one_through():
+    encoder = freeze(objectives.build(tiny("mnist-ae"), 1, 28, 0)["encoder"])
+    x = torch.rand(2, 1, 28, 28, requires_grad=True)
+    encoder(x).sum().backward()
+    assert x.grad.abs().sum() > 0 and all(p.grad is None for p in encoder.parameters())
+
+
+def test_an_absent_device_is_refused_by_name():
+    with pytest.raises(UserError, match="choose one of"):
+        device.choose("tpu")

@@ -1,0 +1,119 @@
+"""Views: identities, one draw per image, distributions and exact cases."""
+
+import pytest
+import torch
+
+from latent.views import LUMINANCE, Views, to_float, view
+
+
+def draw(x, views, seed=0):
+    return view(x, views, torch.Generator().manual_seed(seed))
+
+
+def picture(count=1, channels=3, side=32, seed=0):
+    return torch.rand((count, channels, side, side), generator=torch.Generator().manual_seed(seed))
+
+
+def test_to_float_maps_bytes_to_the_unit_interval():
+    x = to_float(torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1))
+    assert x.flatten().tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_everything_off_is_the_identity():
+    x = picture(4)
+    assert torch.equal(draw(x, Views()), x)
+
+
+ALL = Views(shift=3, flip=True, rotate=15, zoom=0.3, stretch=0.4, jitter=0.4, jittered=1.0, grey=0.2, erase=8)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("count", [1, 5])
+def test_views_keep_shape_range_and_layout(channels, count):
+    x = draw(picture(count, channels, 28), ALL)
+    assert x.shape == (count, channels, 28, 28) and x.min() >= 0 and x.max() <= 1
+    assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "views",
+    [Views(shift=3), Views(rotate=20), Views(zoom=0.3), Views(stretch=0.5), Views(jitter=0.4, jittered=1.0), Views(erase=8)],
+    ids=["shift", "rotate", "zoom", "stretch", "jitter", "erase"],
+)
+def test_every_image_has_a_draw_of_its_own(views):
+    same = picture().expand(8, -1, -1, -1)
+    drawn = draw(same, views)
+    different = sum(not torch.equal(drawn[i], drawn[j]) for i in range(8) for j in range(i))
+    assert different >= 25  # of 28 pairs; whole-pixel shifts may meet by chance
+
+
+def test_one_seed_one_draw():
+    x = picture(4)
+    assert torch.equal(draw(x, ALL, 1), draw(x, ALL, 1)) and not torch.equal(draw(x, ALL, 1), draw(x, ALL, 2))
+
+
+def test_a_flip_mirrors_exactly_and_half_of_the_time():
+    x = picture().expand(2000, -1, -1, -1)
+    drawn = draw(x, Views(flip=True))
+    mirrored = (drawn - x.flip(3)).abs().amax((1, 2, 3)) < 1e-5
+    kept = (drawn - x).abs().amax((1, 2, 3)) < 1e-5
+    assert torch.all(mirrored ^ kept) and abs(mirrored.float().mean().item() - 0.5) < 5 * 0.5 / 2000**0.5
+
+
+def test_a_shift_moves_by_whole_pixels_uniformly():
+    x = torch.zeros(7000, 1, 15, 15)
+    x[:, :, 7, 7] = 1
+    drawn = draw(x, Views(shift=3))
+    assert torch.allclose(drawn.amax((1, 2, 3)), torch.ones(7000), atol=1e-4)  # a bright pixel stays one pixel
+    columns = drawn.squeeze(1).amax(1).argmax(1) - 7
+    counts = torch.bincount(columns + 3, minlength=7)
+    assert len(counts) == 7 and (counts - 1000).abs().max() < 5 * (1000 * 6 / 7) ** 0.5
+
+
+def test_a_quarter_turn_moves_corners_where_they_belong():
+    x = torch.zeros(400, 1, 9, 9)
+    x[:, :, 0, 4] = 1  # top centre
+    drawn = draw(x, Views(rotate=90))
+    rows, columns = torch.meshgrid(torch.arange(9.0) - 4, torch.arange(9.0) - 4, indexing="ij")
+    weight = drawn.squeeze(1).clamp(min=0)
+    radius = ((weight * (rows**2 + columns**2).sqrt()).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-6))[weight.sum((1, 2)) > 0.5]
+    assert (radius - 4).abs().median() < 0.5  # a turn about the centre keeps distances
+
+
+def test_grey_images_have_equal_channels_and_the_same_luminance():
+    x = picture(500)
+    drawn = draw(x, Views(grey=1.0))
+    assert torch.allclose(drawn[:, 0], drawn[:, 1], atol=1e-5) and torch.allclose(drawn[:, 1], drawn[:, 2], atol=1e-5)
+    weights = torch.tensor(LUMINANCE).view(1, 3, 1, 1)
+    assert torch.allclose(drawn[:, 0], (x * weights).sum(1), atol=1e-5)
+
+
+def test_colour_jitter_leaves_grey_grey_and_changes_colours():
+    grey = torch.full((200, 3, 8, 8), 0.4)
+    drawn = draw(grey, Views(jitter=0.4, jittered=1.0))
+    assert (drawn.amax(1) - drawn.amin(1)).max() < 1e-4  # hue and saturation act on colour alone
+    brightness = drawn[:, 0, 0, 0] / 0.4
+    assert 0.58 < brightness.min() < 0.7 and 1.3 < brightness.max() < 1.42
+    colourful = torch.zeros(200, 3, 8, 8)
+    colourful[:, 0] = 0.6
+    assert draw(colourful, Views(jitter=0.4, jittered=1.0))[:, 1].max() > 0.02
+
+
+def test_jittered_is_the_share_of_images_that_change():
+    drawn = draw(picture(1, 3, 8).expand(2000, -1, -1, -1), Views(jitter=0.4, jittered=0.3))
+    changed = (drawn - picture(1, 3, 8)).abs().amax((1, 2, 3)) > 1e-6
+    assert abs(changed.float().mean().item() - 0.3) < 0.06
+
+
+def test_erase_blanks_one_square_with_the_mean():
+    x = picture(300)
+    drawn = draw(x, Views(erase=8))
+    hole = (drawn != x).any(1)
+    rows, columns = hole.any(2).sum(1), hole.any(1).sum(1)
+    assert rows.max() <= 8 and columns.max() <= 8 and rows.min() >= 1
+    assert torch.equal(hole.sum((1, 2)), rows * columns)  # a rectangle
+
+
+def test_views_of_views_are_still_images():
+    x = draw(draw(picture(3), ALL), ALL, 1)
+    assert x.shape == (3, 3, 32, 32) and torch.isfinite(x).all()
