@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from latent.data import Dataset, Split
@@ -24,7 +25,7 @@ def samples(data: Dataset, per_class: int = 10, seed: int = 0) -> Figure:
         [str(n + 1) for n in range(per_class)],
         f"{data.title}: training images",
         f"{per_class} images of every class of {data.title}, drawn at random from the training split (rows: classes; columns: draws).",
-        size=0.55,
+        size=0.4,
     )
 
 
@@ -60,6 +61,8 @@ def curves(records: Sequence[dict]) -> Figure:
     axes[0, 0].legend()
     label(axes[0, 0], "epoch", "loss", "encoder")
     label(axes[0, 1], "epoch", "validation accuracy (%)", "classifier")
+    for panel in axes[0]:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
@@ -176,13 +179,14 @@ def comparison(rows: Mapping[str, Mapping[str, Sequence[float]]], title: str, ca
     return figure
 
 
-def confusion(predicted: Tensor, labels: Tensor, classes: Sequence[str], title: str) -> Figure:
+def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
     """How often an image of each class (row) is taken for each class (column), in percent of the row."""
+    classes = data.classes
     count = len(classes)
     table = torch.bincount(labels * count + predicted, minlength=count**2).view(count, count)
     share = (100 * table / table.sum(1, keepdim=True).clamp(min=1)).numpy()
     figure, axes = canvas(
-        title,
+        f"{data.title}: confusions",
         "Share of the test images of each true class (row) that the classifier takes for each class (column), in percent; "
         "shares under 0.05 are left blank.",
         size=(6.2, 4.6),

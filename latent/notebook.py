@@ -6,10 +6,10 @@ from dataclasses import asdict
 from torch import nn
 
 from latent import display, experiment, results, tables, trials
-from latent.data import uses_standin
+from latent.data import Dataset, uses_standin
 from latent.models import parameter_count
 from latent.recipes import Recipe
-from latent.views import Views
+from latent.views import Views, to_float
 
 NOTICE = (
     "Made on the embedded stand-in data (scikit-learn's digits and drawn shapes), not on MNIST and CIFAR-10: "
@@ -31,36 +31,43 @@ def warn() -> None:
 
 
 def recipe_table(plan: Recipe) -> None:
-    """Show the recipe: what holds for both trainings first, then each training."""
-    rows = [["both", name.replace("_", " "), _value(value)] for name, value in plan.as_dict().items() if not isinstance(value, dict)]
-    stages = ["encoder"] if plan.objective == "classify" else ["encoder", "classifier"]
-    for stage in stages:
-        for name, value in asdict(getattr(plan, stage)).items():
-            shown = _views(getattr(plan, stage).views) if name == "views" else _value(value)
-            if name != "copies" or stage == "classifier":
-                rows.append([stage, name.replace("_", " "), shown])
-    display.table(["training", "value", "set to"], rows, "The recipe: every hyper-parameter of this experiment, as it was trained.")
+    """Show the recipe: the networks' values, then the two trainings side by side."""
+    used = ["dataset", "objective", "widths", "grid", "latent", "hidden", "dropout", *_OWN_VALUES[plan.objective]]
+    display.table(
+        ["value", "set to"],
+        [[name.replace("_", " "), _value(getattr(plan, name))] for name in used],
+        "The recipe, first part: what holds for the whole experiment.",
+    )
+    stages = {"encoder": plan.encoder} if plan.objective == "classify" else {"encoder": plan.encoder, "classifier": plan.classifier}
+    names = [name for name in asdict(plan.encoder) if name != "copies" or len(stages) > 1]
+    rows = [[name.replace("_", " "), *(_value(getattr(training, name)) for training in stages.values())] for name in names]
+    display.table(["training", *stages], rows, "The recipe, second part: how the weights are found.")
+
+
+_OWN_VALUES = {
+    "reconstruct": ["decoder_widths", "levels", "together"],
+    "classify": [],
+    "contrast": ["temperature", "projection"],
+    "contrast_labels": ["temperature", "projection"],
+}
 
 
 def _value(value) -> str:
-    return ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+    if isinstance(value, Views):
+        changed = {name: part for name, part in asdict(value).items() if part != getattr(Views(), name)}
+        return ", ".join(f"{name} {part}" for name, part in changed.items()) or "the image itself"
+    return ", ".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
-def _views(views: Views) -> str:
-    changed = {name: value for name, value in asdict(views).items() if value != getattr(Views(), name)}
-    return ", ".join(f"{name} {value}" for name, value in changed.items()) or "the image itself"
-
-
-def model_table(networks: nn.ModuleDict) -> None:
-    """Show each network's size and use."""
-    uses = {
-        "encoder": "image to latent h",
-        "decoder": "latent to image; needed in training and to look at latents",
-        "projection": "latent to projection z; thrown away after training",
-        "classifier": "latent to ten logits",
-    }
-    rows = [[name, uses[name], f"{parameter_count(network):,}"] for name, network in networks.items()]
-    display.table(["network", "from what to what", "parameters"], rows, "The networks and how many numbers each one learns.")
+def layer_table(encoder: nn.Module, data: Dataset) -> None:
+    """Show the encoder stage by stage: the shape that comes out, and how many numbers the stage learns."""
+    x = to_float(data.train.images[:1])
+    rows = [["image", " × ".join(map(str, x.shape[1:])), ""]]
+    layers = {**{f"stage {n + 1}": stage for n, stage in enumerate(encoder.stages)}, "pooling": encoder.pool, "latent": encoder.to_latent}
+    for name, layer in layers.items():
+        x = layer(x.flatten(1) if name == "latent" else x)
+        rows.append([name, " × ".join(map(str, x.shape[1:])), f"{parameter_count(layer):,}"])
+    display.table(["encoder", "shape of one image", "parameters"], rows, "The encoder, stage by stage.")
 
 
 def trials_table(name: str) -> None:
@@ -92,6 +99,7 @@ def results_table(names: Sequence[str]) -> None:
 
 
 def means(name: str) -> dict[str, float]:
-    """Means over the seeds of everything measured in an experiment."""
+    """Means over the seeds of everything measured in an experiment, which is trained if it has no result."""
+    experiment.load_or_train(name)
     records = results.read(name)
     return {key: sum(record["measures"][key] for record in records) / len(records) for key in records[0]["measures"]}

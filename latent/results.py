@@ -36,8 +36,7 @@ def signature(networks: nn.ModuleDict) -> str:
 
 def is_current(record: dict, recipe: Recipe, data: Dataset, networks: nn.ModuleDict) -> bool:
     """Whether `record` was made by this recipe, on this data, with these networks."""
-    made_with = (record["recipe"], record["data"]["digest"], record["signature"])
-    return made_with == (recipe.as_dict(), data.digest, signature(networks))
+    return _made_with(record) == (recipe.as_dict(), data.digest, signature(networks))
 
 
 def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None) -> None:
@@ -56,9 +55,14 @@ def _replace(target: Path, write_file) -> None:
 
 
 def read(experiment: str) -> list[dict]:
-    """All records of an experiment, by seed."""
+    """The records of an experiment, by seed. Seeds of another recipe, model or data than the first one's are left out."""
     files = sorted((folder() / experiment).glob("seed*.json"), key=lambda file: int(file.stem.removeprefix("seed")))
-    return [json.loads(file.read_text()) for file in files]
+    records = [json.loads(file.read_text()) for file in files]
+    return [record for record in records if _made_with(record) == _made_with(records[0])]
+
+
+def _made_with(record: dict) -> tuple:
+    return record["recipe"], record["data"]["digest"], record["signature"]
 
 
 def load_weights(experiment: str, seed: int, networks: nn.ModuleDict) -> nn.ModuleDict:

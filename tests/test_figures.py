@@ -35,7 +35,7 @@ def drawings():
         "tsne_pair": figures.tsne_pair(points, points, labels, data.classes, "mnist-ae", "scores"),
         "tsne_row": figures.tsne_row({"a": points, "b": points, "c": points}, labels, data.classes, "maps", "a sentence"),
         "comparison": figures.comparison({"a": {"x": [90.0, 91.0], "y": [80.0]}, "b": {"x": [92.0], "y": [85.0]}}, "bars", "a sentence"),
-        "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data.classes, "confusion"),
+        "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
         "neighbours": figures.neighbours(shown, near, data),
         "lines": plots.lines({"a": ([1, 2], [3, 4]), "b": ([1, 2], [3, 5], [0.1, 0.2])}, "lines", "a sentence", "x", "y"),
         "bars": plots.bars({"a": 1, "b": 2}, "bars", "a sentence", "x", "y"),

@@ -91,12 +91,20 @@ def test_unknown_names_are_refused():
 def test_a_table_gives_mean_and_deviation_over_seeds():
     values = [97.5, 98.25, 98.75]
     for seed, value in enumerate(values):
-        results.write("mnist-guided", seed, {"seed": seed, "measures": {"test_accuracy": value, "train_accuracy": 99.0}}, None)
+        made_with = {"recipe": {}, "data": {"digest": ""}, "signature": ""}
+        results.write("mnist-guided", seed, {"seed": seed, "measures": {"test_accuracy": value, "train_accuracy": 99.0}} | made_with, None)
     row = results.summary("mnist-guided")
     assert row["seeds"] == 3 and row["test_accuracy"] == statistics.fmean(values) and row["test_mae"] is None
     assert row["test_accuracy_std"] == pytest.approx(statistics.stdev(values))
     assert f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}" in tables.markdown(tables.HEADER, tables.rows())
     assert tables.spread([1.0], 1) == "1.0" and tables.spread([], 1) == "–"
+
+
+def test_seeds_of_another_recipe_are_not_averaged_with_the_first():
+    run = stored()
+    results.write("mnist-ae", 1, run.record | {"seed": 1}, None)
+    results.write("mnist-ae", 2, run.record | {"seed": 2, "recipe": replace(run.recipe, levels=3).as_dict()}, None)
+    assert [record["seed"] for record in results.read("mnist-ae")] == [0, 1]
 
 
 def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
