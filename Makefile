@@ -33,6 +33,7 @@ test: .venv/ready
 report: .venv/ready
 	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) $(wildcard dry/*.ipynb)
 	$(BIN)/latent report
+	$(BIN)/latent table --into README.md
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

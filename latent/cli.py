@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
+    table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")
     verify = _command(commands, "verify", _verify, "judge the shipped weights again and compare with the results")
     verify.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     report = _command(commands, "report", _report, "make wet.pdf and dry.pdf from the executed notebooks")
@@ -113,7 +114,9 @@ def _trial(options: argparse.Namespace) -> None:
 def _table(options: argparse.Namespace) -> None:
     from latent import results, tables
 
-    if options.json:
+    if options.into:
+        tables.write_into(options.into)
+    elif options.json:
         found = [results.summary(name) for name in EXPERIMENTS + VARIANTS]
         print(json.dumps([row for row in found if row], indent=1))
     else:

@@ -10,21 +10,27 @@ from IPython.display import display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from latent import results
+
 DOTS_PER_INCH = 110  # sharp on a page column, small in a notebook file
 
 
-def show(figure: Figure) -> None:
-    """Display `figure` as a PNG, its label (see `latent.plots`) as the caption below it, and close it."""
+def show(figure: Figure, name: str | None = None) -> None:
+    """Display `figure` as a PNG, its label (see `latent.plots`) as the caption below it, and close it.
+
+    With a `name` it is also kept as figures/<name>.png beside the results; the caption travels in the file's description.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Description": figure.get_label()})
     width, height = (round(inches * DOTS_PER_INCH) for inches in figure.get_size_inches())
-    display(
-        {"image/png": buffer.getvalue(), "text/plain": figure.get_label()},
-        raw=True,
-        metadata={"image/png": {"width": width, "height": height}},
-    )
+    bundle = {"image/png": buffer.getvalue(), "text/plain": figure.get_label()}
+    display(bundle, raw=True, metadata={"image/png": {"width": width, "height": height}})
     caption(figure.get_label())
     pyplot.close(figure)
+    if name:
+        folder = results.folder().parent / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(buffer.getvalue())
 
 
 def say(text: str) -> None:

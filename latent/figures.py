@@ -174,7 +174,7 @@ def comparison(rows: Mapping[str, Mapping[str, Sequence[float]]], title: str, ca
     lowest = min(np.mean(rows[name][measure]) for name in rows for measure in measures)
     axes[0, 0].set_ylim(max(0, 10 * (lowest // 10) - 10), 103)
     axes[0, 0].set_xticks(range(len(rows)), list(rows), fontsize=8)
-    axes[0, 0].legend(ncols=len(measures), loc="lower right", frameon=True)
+    figure.legend(loc="outside lower center", ncols=len(measures))
     label(axes[0, 0], "experiment", "accuracy (%)")
     return figure
 

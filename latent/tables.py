@@ -2,8 +2,10 @@
 
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
 from latent import results
+from latent.errors import UserError
 from latent.names import EXPERIMENTS, VARIANTS
 
 HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test kNN-5 %", "test MAE"]
@@ -33,3 +35,19 @@ def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A Markdown table; all columns but the first are set right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+BEGIN, END = "<!-- results -->\n", "<!-- end -->"
+
+
+def write_into(path: Path) -> None:
+    """Put the table of results between the two marks of a Markdown file. Raises UserError where there are none."""
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise UserError(f"{path} has no place for the results; add the lines {BEGIN.strip()} and {END}")
+    note = (
+        "Accuracy in percent of the classifier on latents (and of a vote of the five nearest training latents), mean absolute error of the "
+        "reconstructions; mean ± standard deviation over the seeds where there are several. Chosen on validation, test read once per model."
+    )
+    path.write_text(f"{before}{begin}{markdown(HEADER, rows())}\n\n{note}\n{end}{after}")

@@ -90,7 +90,7 @@ def test_shapes_can_be_told_apart_and_are_not_told_by_colour():
     assert edges[found.train.labels == 6].mean() > 1.2 * edges[found.train.labels == 7].mean()  # rows change downwards, columns do not
 
 
-def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch):
+def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch, tmp_path):
     shown = []
     monkeypatch.setattr(display, "display", lambda bundle, **options: shown.append((bundle, options["metadata"])))
     figure = plots.bars({"a": 1.0}, "a title", "a sentence", "x", "y")
@@ -99,5 +99,8 @@ def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch):
     assert picture["image/png"].startswith(b"\x89PNG") and size["image/png"]["width"] == round(7.0 * display.DOTS_PER_INCH)
     assert caption["text/markdown"] == "a sentence" and mark == {"latent": {"role": "caption"}}
     assert not pyplot.fignum_exists(figure.number)
+    display.show(plots.bars({"a": 1.0}, "a title", "a sentence", "x", "y"), "kept")
+    assert (tmp_path / "figures/kept.png").read_bytes() == shown[2][0]["image/png"]
+    del shown[2:]
     display.table(["a", "b"], [[1, 2]], "note")
     assert shown[2][0]["text/markdown"].splitlines() == ["| a | b |", "|---|---|", "| 1 | 2 |"]
