@@ -1,15 +1,14 @@
 """One experiment from images to measures: train the encoder, train a classifier on its latents, judge once."""
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from latent import baseline, probe, results
 from latent import device as devices
-from latent import probe, results
 from latent.data import Dataset, load
 from latent.models import Classifier, freeze
 from latent.objectives import OBJECTIVES, build, classify_latents
@@ -34,13 +33,11 @@ def train(
     """Train and judge one seed. `checkpoints`: a folder from which an interrupted run goes on; `test`: read the test set (once)."""
     devices.keep_memory()
     networks = build(plan, data.channels, data.side, seed).to(device)
-    start = time.perf_counter()
+    if plan.beside_pca:
+        baseline.start_from(baseline.fit_pca(data.train.images, plan.latent), networks)
     curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints)}
-    seconds = {"encoder": time.perf_counter() - start}
     if plan.objective != "classify":
-        start = time.perf_counter()
         curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
-        seconds["classifier"] = time.perf_counter() - start
     results.round_weights(networks)
     freeze(networks)
     measures = evaluate(networks, data, ("train", "validation", "test") if test else ("train", "validation"))
@@ -52,7 +49,7 @@ def train(
         "signature": results.signature(networks),
         "versions": {"torch": torch.__version__.split("+")[0]},
         "device": devices.describe(device),
-        "seconds": {stage: round(spent, 1) for stage, spent in seconds.items()},
+        "seconds": {stage: round(sum(epoch["seconds"] for epoch in epochs), 1) for stage, epochs in curves.items()},
         "measures": measures,
         "curves": curves,
     }

@@ -3,6 +3,8 @@
 Shapes: images x (B, C, H, W) with pixels in [0, 1]; latent h (B, latent); projection z (B, projection).
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -67,6 +69,36 @@ class Decoder(nn.Module):
 
 def _refine(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class EncoderBesidePCA(nn.Module):
+    """An encoder and a linear map side by side, added. The linear map starts as PCA; the encoder learns what PCA cannot do."""
+
+    def __init__(self, encoder: Encoder, pixels: int):
+        super().__init__()
+        self.encoder = encoder
+        self.linear = nn.Linear(pixels, encoder.to_latent.out_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.flatten(1)) + self.encoder(x)  # (B, latent)
+
+
+class DecoderBesidePCA(nn.Module):
+    """The other way round: a linear map from latents to pixels, and a decoder that corrects it by up to ± 1.
+
+    In eval mode pixels are cut to [0, 1]; in training they are not, since a pixel outside would get no gradient.
+    """
+
+    def __init__(self, decoder: Decoder, shape: tuple[int, int, int]):
+        super().__init__()
+        self.decoder = decoder
+        self.linear = nn.Linear(decoder.from_latent[0].in_features, math.prod(shape))
+        self.shape = shape
+
+    def forward(self, h: Tensor) -> Tensor:
+        correction = 2 * self.decoder(h) - 1
+        x = self.linear(h).float().unflatten(1, self.shape) + correction
+        return x if self.training else x.clamp(0, 1)  # (B, channels, side, side)
 
 
 class Classifier(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 
 from latent import display, experiment, results, tables, trials
 from latent.data import Dataset, uses_standin
-from latent.models import parameter_count
+from latent.models import EncoderBesidePCA, parameter_count
 from latent.recipes import Recipe
 from latent.views import Views, to_float
 
@@ -45,7 +45,7 @@ def recipe_table(plan: Recipe) -> None:
 
 
 _OWN_VALUES = {
-    "reconstruct": ["decoder_widths", "levels", "together"],
+    "reconstruct": ["decoder_widths", "levels", "beside_pca", "together"],
     "classify": [],
     "contrast": ["temperature", "projection"],
     "contrast_labels": ["temperature", "projection"],
@@ -63,24 +63,29 @@ def layer_table(encoder: nn.Module, data: Dataset) -> None:
     """Show the encoder stage by stage: the shape that comes out, and how many numbers the stage learns."""
     x = to_float(data.train.images[:1])
     rows = [["image", " × ".join(map(str, x.shape[1:])), ""]]
-    layers = {**{f"stage {n + 1}": stage for n, stage in enumerate(encoder.stages)}, "pooling": encoder.pool, "latent": encoder.to_latent}
+    beside = isinstance(encoder, EncoderBesidePCA)
+    stages = encoder.encoder if beside else encoder
+    layers = {**{f"stage {n + 1}": stage for n, stage in enumerate(stages.stages)}, "pooling": stages.pool, "latent": stages.to_latent}
     for name, layer in layers.items():
         x = layer(x.flatten(1) if name == "latent" else x)
         rows.append([name, " × ".join(map(str, x.shape[1:])), f"{parameter_count(layer):,}"])
+    if beside:
+        rows.append(["linear map beside them", str(encoder.linear.out_features), f"{parameter_count(encoder.linear):,}"])
     display.table(["encoder", "shape of one image", "parameters"], rows, "The encoder, stage by stage.")
 
 
-def trials_table(name: str) -> None:
-    """Show what was tried on validation, and the share of each change; the test set was not read."""
-    tried = [row for row in trials.read() if row["experiment"] == name]
+def trials_table(run: experiment.Run) -> None:
+    """Show what was tried on validation, each row by what sets it apart from the recipe in use; the test set was not read."""
+    tried = [row for row in trials.read() if row["experiment"] == run.experiment]
     if not tried:
         display.say("No trials of this experiment are stored here.")
         return
     with_error = "validation_mae" in tried[0]
-    header = ["changed against the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else []), "seconds"]
+    header = ["other than in the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else []), "seconds"]
     rows = []
     for row in tried:
-        changes = ", ".join(f"{place} = {value}" for place, value in row["changes"].items()) or "nothing"
+        apart = trials.difference(row["recipe"], run.recipe)
+        changes = ", ".join(f"{place.replace('_', ' ')} {value}" for place, value in apart.items()) or "nothing"
         error = [f"{row['validation_mae']:.4f}"] if with_error else []
         rows.append(
             [changes, f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", *error, f"{row['seconds']:.0f}"]

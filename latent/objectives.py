@@ -7,7 +7,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from latent import losses
-from latent.models import Classifier, Decoder, Encoder, ProjectionHead
+from latent.models import Classifier, Decoder, DecoderBesidePCA, Encoder, EncoderBesidePCA, ProjectionHead
 from latent.recipes import Recipe
 from latent.views import to_float, view
 
@@ -63,6 +63,9 @@ def build(recipe: Recipe, channels: int, side: int, seed: int) -> nn.ModuleDict:
     networks = nn.ModuleDict({"encoder": Encoder(channels, recipe.widths, recipe.grid, recipe.latent)})
     if recipe.objective == "reconstruct":
         networks["decoder"] = Decoder(channels, recipe.decoder_widths, side, recipe.latent)
+        if recipe.beside_pca:
+            networks["encoder"] = EncoderBesidePCA(networks["encoder"], channels * side**2)
+            networks["decoder"] = DecoderBesidePCA(networks["decoder"], (channels, side, side))
     elif recipe.objective.startswith("contrast"):
         networks["projection"] = ProjectionHead(recipe.latent, projection=recipe.projection)
     networks["classifier"] = Classifier(recipe.latent, recipe.hidden, recipe.dropout)

@@ -2,6 +2,8 @@
 
 import math
 import os
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +34,7 @@ def fit(
 
     watch: what to measure on the validation set after each epoch. checkpoint: a file from which an interrupted training goes
     on. Every epoch draws from a generator of its own, seeded by (seed, epoch): a resumed run is the run never interrupted.
+    An epoch's `seconds` are its steps times the median step, so that a machine that slept in between does not count.
     Raises UserError where the loss is no longer a number.
     """
     optimizer = make_optimizer(networks, training)
@@ -41,9 +44,10 @@ def fit(
         generator = epoch_generator(seed, epoch, inputs.device)
         batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(min(training.batch, len(inputs)))
         networks.train()
-        total = 0.0
+        total, durations = 0.0, []
         progress = tqdm(batches[:steps], desc=f"{title} {epoch + 1}/{training.epochs}", unit="batch", leave=False, mininterval=1)
         for step, batch in enumerate(progress):
+            start = time.perf_counter()
             set_learning_rate(optimizer, training, (epoch + step / steps) / training.epochs)
             with devices.autocast(inputs.device):
                 loss = objective(networks, inputs[batch], labels[batch], recipe, generator)
@@ -51,11 +55,13 @@ def fit(
             loss.backward()
             optimizer.step()
             total += loss.item()
+            durations.append(time.perf_counter() - start)
             if not math.isfinite(total):
                 raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
             progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
-        curves.append({"epoch": epoch + 1, "train_loss": total / steps, **watch()})
+        seconds = round(steps * statistics.median(durations), 2)
+        curves.append({"epoch": epoch + 1, "seconds": seconds, "train_loss": total / steps, **watch()})
         save(checkpoint, networks, optimizer, curves)
     networks.eval()
     return curves

@@ -52,6 +52,17 @@ def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, 
     return row
 
 
+def difference(tried: dict, plan: Recipe) -> dict[str, object]:
+    """What a tried recipe, as plain data, has in other ways than `plan`: {"encoder.epochs": 3}."""
+    today = _flat(plan.as_dict())
+    return {place: value for place, value in _flat(tried).items() if today.get(place) != value}
+
+
+def _flat(values: dict, before: str = "") -> dict[str, object]:
+    pairs = [_flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value} for name, value in values.items()]
+    return {place: value for pair in pairs for place, value in pair.items()}
+
+
 def read() -> list[dict]:
     """All rows, in the order in which they were tried."""
     log = results.folder() / "trials.json"

@@ -1,10 +1,16 @@
 """The networks: shapes, ranges, what a classifier may see, and what frozen means."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from latent.baseline import fit_pca, start_from
+from latent.data import load
 from latent.models import Classifier, Decoder, Encoder, ProjectionHead, freeze, parameter_count
+from latent.objectives import build
+from latent.recipes import recipe
 
 
 @pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32)])
@@ -39,6 +45,23 @@ def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
     encoder = freeze(Encoder(3, (8, 8, 16)))
     x = torch.rand(5, 3, 32, 32)
     assert torch.allclose(encoder(x)[2:3], encoder(x[2:3]), atol=1e-5)
+
+
+def test_an_autoencoder_beside_pca_starts_as_pca_and_stays_an_image_when_judged():
+    plan = replace(recipe("cifar-ae", "tiny"), beside_pca=True)
+    networks = build(plan, 3, 32, seed=0)
+    images = load("cifar10").train.images[:600]
+    pca = fit_pca(images)
+    start_from(pca, networks)
+    x = images[:8].float() / 255
+    without_correction = networks["encoder"].linear(x.flatten(1))
+    assert torch.allclose(without_correction, pca.encoder(x), atol=1e-3)
+    linear = networks["decoder"].linear(without_correction).view_as(x)
+    assert torch.allclose(linear.clamp(0, 1), pca.decoder(pca.encoder(x)), atol=1e-3)
+    h = networks["encoder"](x)
+    assert h.shape == (8, 128)
+    judged = freeze(networks["decoder"])(50 * h)
+    assert judged.min() == 0 and judged.max() == 1 and (judged - linear).abs().min() <= 1
 
 
 def test_frozen_means_weights_and_buffers():

@@ -114,6 +114,13 @@ def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
     assert not any("test" in key for key in row) and trials.read() == [json.loads(json.dumps(row))]
 
 
+def test_a_trial_is_told_apart_by_what_differs_from_todays_recipe():
+    plan = recipes.recipe("mnist-ae", "tiny")
+    tried = trials.change(plan, {"encoder.views.erase": "6", "levels": "3"}).as_dict()
+    assert trials.difference(tried, plan) == {"encoder.views.erase": 6, "levels": 3}
+    assert trials.difference(plan.as_dict(), plan) == {}
+
+
 @pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}])
 def test_a_trial_of_a_value_that_does_not_exist_is_refused(changes):
     with pytest.raises(UserError, match="one of"):

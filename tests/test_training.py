@@ -40,6 +40,11 @@ def weights(trained):
     return {name: tensor.clone() for name, tensor in trained.networks.state_dict().items()}
 
 
+def losses(curves):
+    """Curves without the seconds, which no two runs share."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in curves]
+
+
 def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
@@ -51,14 +56,14 @@ def test_twenty_steps_lower_every_loss(name):
     networks = objectives.build(plan, found.channels, found.side, 0)
     optimizer = train.make_optimizer(networks, plan.encoder)
     images, labels = found.train.images[:128], found.train.labels[:128]
-    losses = []
+    fallen = []
     for step in range(20):
         loss = objectives.OBJECTIVES[plan.objective](networks, images, labels, plan, torch.Generator().manual_seed(step))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    assert sum(losses[-4:]) < 0.95 * sum(losses[:4])
+        fallen.append(loss.item())
+    assert sum(fallen[-4:]) < 0.95 * sum(fallen[:4])
 
 
 @pytest.mark.parametrize("name", ["mnist-ae", "cifar-guided", "mnist-contrastive"])
@@ -95,7 +100,7 @@ def test_a_resumed_run_is_the_run_never_interrupted(tmp_path):
         train.save = train_module_save
     fresh_state, whole_state = fresh.state_dict(), networks[0].state_dict()
     trained = [name for name in whole_state if not name.startswith("classifier")]
-    assert all(torch.equal(fresh_state[name], whole_state[name]) for name in trained) and resumed == whole
+    assert all(torch.equal(fresh_state[name], whole_state[name]) for name in trained) and losses(resumed) == losses(whole)
 
 
 @pytest.mark.parametrize("name", ["mnist-ae", "mnist-contrastive", "cifar-contrastive-labels"])
@@ -130,7 +135,7 @@ def test_no_training_reads_the_test_set(name):
     marked = replace(found, test=Split(torch.full_like(found.test.images, 255), torch.zeros_like(found.test.labels)))
     honest, planted = run(name, found), run(name, marked)
     assert same(weights(honest), weights(planted))
-    assert honest.record["curves"] == planted.record["curves"]
+    assert all(losses(honest.record["curves"][stage]) == losses(planted.record["curves"][stage]) for stage in honest.record["curves"])
 
 
 def test_both_sections_share_one_classifier():
