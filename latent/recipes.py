@@ -80,7 +80,7 @@ RECIPES["cpu"] = {
     "mnist-ae": Recipe(
         "mnist",
         "reconstruct",
-        Training(epochs=5, batch=64),  # reconstruction wants many steps more than large batches
+        Training(epochs=5, batch=128),  # reconstruction wants many steps more than large batches
         grid=3,  # a decoder must know where the stroke was
         classifier=Training(epochs=6, batch=1024, views=HANDWRITING, copies=4),
     ),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from latent import device as devices
 from latent import experiment, results
 from latent.data import load
 from latent.errors import UserError
@@ -29,10 +30,11 @@ class Check:
 
 
 def verify(name: str, device: torch.device) -> list[Check]:
-    """Judge the stored weights of seed 0 of an experiment on the validation and test images.
+    """Judge the stored weights of seed 0 of an experiment on the test images.
 
     Raises UserError where nothing is stored, or where the data at hand is not the data of the record.
     """
+    devices.keep_memory()
     record = next((record for record in results.read(name) if record["seed"] == 0), None)
     if record is None:
         raise UserError(f"no result of {name} in {results.folder()}; run `latent train {name}`")
@@ -43,5 +45,5 @@ def verify(name: str, device: torch.device) -> list[Check]:
             f"{name} was trained on {record['data']['title']} ({record['data']['digest']}), not on {data.title} ({data.digest})"
         )
     networks = freeze(results.load_weights(name, 0, build(plan, data.channels, data.side, 0)).to(device))
-    found = experiment.evaluate(networks, data, ("validation", "test"))
+    found = experiment.evaluate(networks, data, ("test",))
     return [Check(name, measure, record["measures"][measure], value) for measure, value in found.items()]
