@@ -95,7 +95,8 @@ def images(pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], ti
     pictures = np.asarray(pictures, dtype=float)
     if pictures.shape[:2] != (len(rows), len(columns)):
         raise ValueError(f"pictures of shape {pictures.shape[:2]} do not match {len(rows)} rows and {len(columns)} columns")
-    figure, axes = canvas(title, caption, len(columns), len(rows), (1.3 + size * len(columns), 0.9 + (size + 0.06) * len(rows)))
+    width = max(1.3 + size * len(columns), 0.095 * len(title))  # a narrow panel still has to hold its title
+    figure, axes = canvas(title, caption, len(columns), len(rows), (width, 0.9 + (size + 0.06) * len(rows)))
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             picture = pictures[i, j] if pictures.ndim == 4 else pictures[i, j].transpose(1, 2, 0).squeeze()
