@@ -69,12 +69,23 @@ def bars(values: Mapping[str, float], title: str, caption: str, x: str, y: str) 
 
 
 def heatmap(
-    matrix: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, x: str, y: str, scale: str
+    matrix: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    caption: str,
+    x: str,
+    y: str,
+    scale: str,
+    limits: tuple[float | None, float | None] = (None, None),
 ) -> Figure:
-    """A matrix as grey levels (white is large), rows and columns named; `scale` names the quantity."""
+    """A matrix as grey levels, rows and columns named; `scale` names the quantity.
+
+    limits: what is black and what is white; the matrix's least and greatest value where not given.
+    """
     height, width = np.shape(matrix)
     figure, axes = canvas(title, caption, size=(min(7.0, 2.6 + 0.45 * width), min(8.0, 1.8 + 0.35 * height)))
-    picture = axes[0, 0].imshow(matrix, cmap="gray", aspect="auto")
+    picture = axes[0, 0].imshow(matrix, cmap="gray", aspect="auto", vmin=limits[0], vmax=limits[1])
     axes[0, 0].set_xticks(range(width), columns, rotation=45, ha="right")
     axes[0, 0].set_yticks(range(height), rows)
     label(axes[0, 0], x, y)
