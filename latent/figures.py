@@ -49,7 +49,7 @@ def curves(records: Sequence[dict]) -> Figure:
     figure, axes = canvas(
         f"{records[0]['experiment']}: training",
         "Left: the encoder's loss after each epoch, on the training and the validation split. Right: the classifier's accuracy on the "
-        f"validation split. One line for each of {len(records)} seed(s).",
+        f"validation split. {'One seed.' if len(records) == 1 else f'One line for each of {len(records)} seeds.'}",
         columns=2,
     )
     for number, record in enumerate(records):

@@ -59,6 +59,18 @@ def _value(value) -> str:
     return ", ".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
+def model_table(networks: nn.ModuleDict) -> None:
+    """Show each network's use and size."""
+    uses = {
+        "encoder": "image to latent h",
+        "decoder": "latent to image; needed in training, and to look at latents",
+        "projection": "latent to projection z; thrown away after training",
+        "classifier": "latent to ten logits",
+    }
+    rows = [[name, uses[name], f"{parameter_count(network):,}"] for name, network in networks.items()]
+    display.table(["network", "from what to what", "parameters"], rows, "The networks, and how many numbers each one learns.")
+
+
 def layer_table(encoder: nn.Module, data: Dataset) -> None:
     """Show the encoder stage by stage: the shape that comes out, and how many numbers the stage learns."""
     x = to_float(data.train.images[:1])

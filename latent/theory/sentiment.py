@@ -1,4 +1,4 @@
-"""A toy of sentiment analysis: some words are good, some bad, most neutral, and their numbers say nothing about it."""
+"""A toy of sentiment analysis: a third of the words is good, a third bad, a third neutral; their numbers say nothing about it."""
 
 import torch
 from torch import Tensor, nn

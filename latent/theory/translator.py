@@ -108,11 +108,15 @@ def word_accuracy(network: Translator, pairs: list[tuple[list[str], list[str]]])
 
 
 @torch.no_grad()
+def attention_rows(network: Translator, english: list[str], french: list[str]) -> Tensor:
+    """The attention while `french` is written from `english`, padding included, shape (French words, LENGTH)."""
+    return network(encode([english], ENGLISH), encode([french], FRENCH))[1][0, : len(french)]
+
+
 def attention_map(network: Translator, english: list[str], french: list[str]) -> Tensor:
     """The attention while `french` is written from `english`, shape (French words, English words), rows summing to one.
 
     Padding is cut off; the little weight it drew is given back in proportion.
     """
-    _, rows = network(encode([english], ENGLISH), encode([french], FRENCH))
-    rows = rows[0, : len(french), : len(english)]
+    rows = attention_rows(network, english, french)[:, : len(english)]
     return rows / rows.sum(1, keepdim=True)
