@@ -90,7 +90,10 @@ def trials_table(run: experiment.Run) -> None:
     """Show what was tried on validation, each row by what sets it apart from the recipe in use; the test set was not read."""
     tried = [row for row in trials.read() if row["experiment"] == run.experiment]
     if not tried:
-        display.say("No trials of this experiment are stored here.")
+        display.say(
+            "This experiment has no trials of its own yet: its values are those found in the trials of the experiment of the same kind on the "
+            "other dataset, or the usual ones of the literature cited above."
+        )
         return
     with_error = "validation_mae" in tried[0]
     header = ["other than in the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else []), "seconds"]

@@ -114,11 +114,12 @@ RECIPES["cpu"] = {
 }
 
 
-# 1.2.3 once more with labels in its loss: what are they worth? They teach faster, so a third of the epochs is enough.
-for _name in ("mnist", "cifar"):
+# 1.2.3 once more with labels in its loss: what are they worth? They teach faster, so far fewer epochs are enough.
+for _name, _epochs in (("mnist", 2), ("cifar", 5)):
     _recipe = RECIPES["cpu"][f"{_name}-contrastive"]
-    _encoder = replace(_recipe.encoder, epochs=_recipe.encoder.epochs // 3)
-    RECIPES["cpu"][f"{_name}-contrastive-labels"] = replace(_recipe, objective="contrast_labels", encoder=_encoder)
+    RECIPES["cpu"][f"{_name}-contrastive-labels"] = replace(
+        _recipe, objective="contrast_labels", encoder=replace(_recipe.encoder, epochs=_epochs)
+    )
 
 # One card does in a minute what two cores do in an hour: wider networks, more epochs.
 for _name, _recipe in RECIPES["cpu"].items():

@@ -40,7 +40,9 @@ def drawings():
         "lines": plots.lines({"a": ([1, 2], [3, 4]), "b": ([1, 2], [3, 5], [0.1, 0.2])}, "lines", "a sentence", "x", "y"),
         "bars": plots.bars({"a": 1, "b": 2}, "bars", "a sentence", "x", "y"),
         "heatmap": plots.heatmap(np.eye(3), list("abc"), list("def"), "heat", "a sentence", "x", "y", "share"),
-        "images": plots.images(np.random.rand(2, 3, 8, 8), ["a", "b"], ["1", "2", "3"], "pictures under a title that is wider than they", "a sentence"),
+        "images": plots.images(
+            np.zeros((2, 3, 8, 8)), ["a", "b"], ["1", "2", "3"], "a title that is wider than its pictures", "a sentence"
+        ),
     }
 
 
