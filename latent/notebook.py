@@ -91,8 +91,8 @@ def trials_table(run: experiment.Run) -> None:
     tried = [row for row in trials.read() if row["experiment"] == run.experiment]
     if not tried:
         display.say(
-            "This experiment has no trials of its own yet: its values are those found in the trials of the experiment of the same kind on the "
-            "other dataset, or the usual ones of the literature cited above."
+            "This experiment has no trials of its own yet: its values are those found in the trials of the experiment of the same "
+            "kind on the other dataset, or the usual ones of the literature cited above."
         )
         return
     with_error = "validation_mae" in tried[0]
