@@ -213,7 +213,7 @@ def neighbours(queries: Split, found: Sequence[Split], data: Dataset) -> Figure:
         [data.classes[c] for c in queries.labels],
         ["test image", *(f"nearest {n + 1}" for n in range(len(found[0])))],
         f"{data.title}: nearest neighbours in latent space",
-        "Random test images (left) and the training images whose latents lie nearest by cosine similarity. "
+        "Random test images (left) and the training images, of a random sample, whose latents lie nearest by cosine similarity. "
         "What a row has in common is what the encoder keeps.",
         size=0.66,
     )
