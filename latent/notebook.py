@@ -16,6 +16,11 @@ NOTICE = (
     "these numbers say that the code runs, no more."
 )
 
+NO_TRIALS = (
+    "No trials of this experiment are stored: its values are first choices, for the reasons given and after the literature cited. "
+    "The validation split was watched, and the test set not read, while they were set."
+)
+
 
 def begin(name: str) -> experiment.Run:
     """The stored run of an experiment, or a new one where something changed; says so where it is made on stand-in data."""
@@ -90,22 +95,19 @@ def trials_table(run: experiment.Run) -> None:
     """Show what was tried on validation, each row by what sets it apart from the recipe in use; the test set was not read."""
     tried = [row for row in trials.read() if row["experiment"] == run.experiment]
     if not tried:
-        display.say(
-            "This experiment has no trials of its own yet: its values are those found in the trials of the experiment of the same "
-            "kind on the other dataset, or the usual ones of the literature cited above."
-        )
+        display.say(NO_TRIALS)
         return
     with_error = "validation_mae" in tried[0]
-    header = ["other than in the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else []), "seconds"]
+    header = ["other than in the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else [])]
     rows = []
     for row in tried:
         apart = trials.difference(row["recipe"], run.recipe)
         changes = ", ".join(f"{place.replace('_', ' ')} {value}" for place, value in apart.items()) or "nothing"
         error = [f"{row['validation_mae']:.4f}"] if with_error else []
-        rows.append(
-            [changes, f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", *error, f"{row['seconds']:.0f}"]
-        )
-    display.table(header, rows, "Trials, each a training of its own (one seed), judged on the validation set; the test set was not read.")
+        rows.append([changes, f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", *error])
+    display.table(
+        header, rows, "Trials, each a short training of its own (one seed), judged on the validation set; the test set was not read."
+    )
 
 
 def results_table(names: Sequence[str]) -> None:
