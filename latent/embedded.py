@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SHAPES = ("disc", "ring", "square", "frame", "triangle", "cross", "rows", "columns", "diagonals", "checkers")
-SHAPES_COUNT = 2_600
+SHAPES_COUNT = 1_600
 
 
 def digits() -> tuple[str, tuple[str, ...], Tensor, Tensor]:
