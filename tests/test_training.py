@@ -50,15 +50,15 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS + VARIANTS)
-def test_twenty_steps_lower_every_loss(name):
+def test_twenty_steps_on_one_batch_and_its_views_lower_every_loss(name):
     plan = tiny(name, learning_rate=3e-3)
     found = data.load(plan.dataset)
     networks = objectives.build(plan, found.channels, found.side, 0)
     optimizer = train.make_optimizer(networks, plan.encoder)
     images, labels = found.train.images[:128], found.train.labels[:128]
     fallen = []
-    for step in range(20):
-        loss = objectives.OBJECTIVES[plan.objective](networks, images, labels, plan, torch.Generator().manual_seed(step))
+    for _ in range(20):
+        loss = objectives.OBJECTIVES[plan.objective](networks, images, labels, plan, torch.Generator().manual_seed(0))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
