@@ -38,13 +38,3 @@ def fit_pca(images: Tensor, latent: int = LATENT) -> PCA:
     covariance = (x.T @ x) / len(x) - torch.outer(mean, mean)
     leading = torch.linalg.eigh(covariance.double()).eigenvectors[:, -latent:].flip(1)  # largest first
     return PCA(mean, leading.T.float().contiguous(), tuple(images.shape[1:]))
-
-
-@torch.no_grad()
-def start_from(pca: PCA, networks: nn.ModuleDict) -> None:
-    """Set the linear maps beside an encoder and a decoder to `pca`, in place: training starts where PCA ends."""
-    encoder, decoder = networks["encoder"].linear, networks["decoder"].linear
-    encoder.weight.copy_(pca.components)
-    encoder.bias.copy_(-pca.components @ pca.mean)
-    decoder.weight.copy_(pca.components.T)
-    decoder.bias.copy_(pca.mean)

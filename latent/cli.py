@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     trial = _command(commands, "trial", _trial, "train with a few values changed, judge on validation, and log the row")
     _add_experiment(trial)
     _add_training(trial)
+    trial.add_argument("--images", type=int, help="how many training images to use, for a quick look (default: all)")
     trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
@@ -107,7 +108,7 @@ def _trial(options: argparse.Namespace) -> None:
         raise UserError(f"{wrong[0]!r} changes nothing; write NAME=VALUE, for example encoder.epochs=3")
     changes = dict(text.split("=", 1) for text in options.changes)
     plan = recipes.recipe(options.experiment, options.recipe)
-    row = trials.run(options.experiment, plan, changes, device.choose(options.device), options.seed)
+    row = trials.run(options.experiment, plan, changes, device.choose(options.device), options.seed, options.images)
     print(json.dumps({key: value for key, value in row.items() if key != "recipe"}))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from latent import baseline, probe, results
+from latent import initialize, probe, results
 from latent import device as devices
 from latent.data import Dataset, load
 from latent.models import Classifier, freeze
@@ -32,15 +32,15 @@ def train(
 ) -> Run:
     """Train and judge one seed. `checkpoints`: a folder from which an interrupted run goes on; `test`: read the test set (once)."""
     devices.keep_memory()
-    networks = build(plan, data.channels, data.side, seed).to(device)
-    if plan.beside_pca:
-        baseline.start_from(baseline.fit_pca(data.train.images, plan.latent), networks)
+    networks = build(plan, data.channels, data.side, seed)
+    initialize.from_images(networks, data.train.images)
+    networks.to(device)
     curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints)}
     if plan.objective != "classify":
         curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
     results.round_weights(networks)
     freeze(networks)
-    measures = evaluate(networks, data, ("train", "validation", "test") if test else ("train", "validation"))
+    measures = evaluate(networks, plan, data, ("train", "validation", "test") if test else ("train", "validation"))
     record = {
         "experiment": experiment,
         "seed": seed,
@@ -96,14 +96,21 @@ def train_classifier(
     return fit(networks, classify_latents, latents, labels, plan, training, seed, watch, title="classifier")
 
 
-def evaluate(networks: nn.ModuleDict, data: Dataset, splits: tuple[str, ...]) -> dict[str, float]:
-    """Accuracy in percent on each split, kNN accuracy, and the reconstruction error where there is a decoder."""
+def evaluate(networks: nn.ModuleDict, plan: Recipe, data: Dataset, splits: tuple[str, ...]) -> dict[str, float]:
+    """Accuracy in percent on each split, kNN accuracy, and the reconstruction error where there is a decoder.
+
+    Where the classifier learned from mirrored images, also its accuracy with test-time augmentation.
+    """
+    mirrored = (plan.encoder if plan.objective == "classify" else plan.classifier).views.flip
     device = next(networks.parameters()).device
     measures, latents = {}, {}
     for name in splits:
         split = getattr(data, name).to(device)
         latents[name] = probe.encode(networks["encoder"], split.images)
         measures[f"{name}_accuracy"] = probe.accuracy(probe.predict(networks["classifier"], latents[name]), split.labels)
+        if name != "train" and mirrored:
+            seen_often = probe.predict_views(networks["encoder"], networks["classifier"], split.images)
+            measures[f"{name}_views_accuracy"] = probe.accuracy(seen_often, split.labels)
         if name != "train" and "train" in latents:
             known = data.train.labels.to(device)
             measures[f"{name}_knn_accuracy"] = probe.knn_accuracy(latents["train"], known, latents[name], split.labels)

@@ -7,39 +7,45 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 LATENT = 128  # the assignment's dimension of h
 
 
 def _stage(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3×3 convolutions that halve the side. Pooling comes before BatchNorm and ReLU: they then see a quarter of the pixels."""
+    first, second = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+    for convolution in (first, second):
+        nn.init.dirac_(convolution.weight.data[:convolution.in_channels])
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        first,
         nn.MaxPool2d(2),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        second,
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
 
 
 class Encoder(nn.Module):
-    """Images to latents: three stages of two convolutions, then one linear layer.
+    """Images to latents: whitened 2×2 patches, three stages of two convolutions, then one linear layer.
 
     channels: 1 (MNIST) or 3 (CIFAR-10). widths: channels of the three stages. grid: side of the feature map that the
-    linear layer sees; 1 forgets where a feature was, 3 or 4 remembers it (a decoder needs that). latent: dimension of h.
+    linear layer sees; 1 forgets where a feature was, 3 remembers it (a decoder needs that). latent: dimension of h.
     """
 
     def __init__(self, channels: int, widths: tuple[int, int, int] = (32, 64, 128), grid: int = 1, latent: int = LATENT):
         super().__init__()
-        sizes = (channels, *widths)
+        self.whiten = nn.Conv2d(channels, 8 * channels, 2)  # `latent.initialize` sets it; only the bias is learned
+        self.whiten.weight.requires_grad_(False)
+        sizes = (8 * channels, *widths)
         self.stages = nn.Sequential(*(_stage(a, b) for a, b in zip(sizes, sizes[1:])))
         self.pool = nn.AdaptiveMaxPool2d(grid)
         self.to_latent = nn.Linear(widths[-1] * grid**2, latent)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.stages(2 * x - 1)  # (B, widths[-1], H // 8, W // 8), from inputs centred on zero
+        x = self.stages(F.relu(self.whiten(x)))  # (B, widths[-1], H // 8, W // 8)
         return self.to_latent(self.pool(x).flatten(1))  # (B, latent)
 
 

@@ -82,7 +82,9 @@ def layer_table(encoder: nn.Module, data: Dataset) -> None:
     rows = [["image", " × ".join(map(str, x.shape[1:])), ""]]
     beside = isinstance(encoder, EncoderBesidePCA)
     stages = encoder.encoder if beside else encoder
-    layers = {**{f"stage {n + 1}": stage for n, stage in enumerate(stages.stages)}, "pooling": stages.pool, "latent": stages.to_latent}
+    layers = {"whitened patches": nn.Sequential(stages.whiten, nn.ReLU())}
+    layers |= {f"stage {n + 1}": stage for n, stage in enumerate(stages.stages)}
+    layers |= {"pooling": stages.pool, "latent": stages.to_latent}
     for name, layer in layers.items():
         x = layer(x.flatten(1) if name == "latent" else x)
         rows.append([name, " × ".join(map(str, x.shape[1:])), f"{parameter_count(layer):,}"])
@@ -92,21 +94,15 @@ def layer_table(encoder: nn.Module, data: Dataset) -> None:
 
 
 def trials_table(run: experiment.Run) -> None:
-    """Show what was tried on validation, each row by what sets it apart from the recipe in use; the test set was not read."""
-    tried = [row for row in trials.read() if row["experiment"] == run.experiment]
-    if not tried:
+    """Show what was tried on validation; the test set was not read."""
+    rows = trials.rows(run.experiment, run.recipe)
+    if not rows:
         display.say(NO_TRIALS)
         return
-    with_error = "validation_mae" in tried[0]
-    header = ["other than in the recipe", "classifier %", "kNN-5 %", *(["MAE"] if with_error else [])]
-    rows = []
-    for row in tried:
-        apart = trials.difference(row["recipe"], run.recipe)
-        changes = ", ".join(f"{place.replace('_', ' ')} {value}" for place, value in apart.items()) or "nothing"
-        error = [f"{row['validation_mae']:.4f}"] if with_error else []
-        rows.append([changes, f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", *error])
     display.table(
-        header, rows, "Trials, each a short training of its own (one seed), judged on the validation set; the test set was not read."
+        trials.HEADER,
+        rows,
+        "Trials, each a short training of one seed on so many training images, judged on the validation set; the test set was not read.",
     )
 
 
@@ -114,8 +110,8 @@ def results_table(names: Sequence[str]) -> None:
     """Show the accuracies of experiments, mean ± standard deviation over their seeds."""
     note = (
         "Accuracy of the classifier on latents in percent, of a vote of the five nearest training latents (kNN-5), and mean absolute "
-        "error of reconstructions, pixels in [0, 1]; mean ± standard deviation over the seeds. Everything was chosen on the validation "
-        "set; the test set was read once per trained model."
+        "error of reconstructions, pixels in [0, 1]; mean ± standard deviation over the seeds. What was chosen was chosen on the "
+        "validation set; the test set was read once per trained model."
     )
     display.table(tables.HEADER, tables.rows(names), note)
 

@@ -41,6 +41,24 @@ def predict(classifier: nn.Module, latents: Tensor) -> Tensor:
     return torch.cat([classifier(batch).float().softmax(1) for batch in latents.split(5_000)])
 
 
+# Shifts (down, right) in pixels with their weights: a small jitter about the image itself.
+_SHIFTS = {(0, 0): 0.5, (1, 1): 0.25, (-1, -1): 0.25}
+
+
+@torch.no_grad()
+def predict_views(encoder: nn.Module, classifier: nn.Module, images: Tensor) -> Tensor:
+    """Class probabilities (N, classes) averaged over six fixed views of uint8 images (N, C, H, W): test-time augmentation.
+
+    The views are the image and its mirror image, each in place, shifted by one pixel down and right, and up and left.
+    """
+    beliefs = []
+    for (down, right), weight in _SHIFTS.items():
+        moved = F.pad(images.float(), (1, 1, 1, 1), "reflect").roll((down, right), (2, 3))[:, :, 1:-1, 1:-1].to(images.dtype)
+        with devices.autocast(images.device):
+            beliefs += [weight / 2 * predict(classifier, encode(encoder, seen)) for seen in (moved, moved.flip(3))]
+    return torch.stack(beliefs).sum(0)
+
+
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
     """Share of right answers, in percent."""
     return 100 * (probabilities.argmax(1) == labels).float().mean().item()

@@ -102,8 +102,11 @@ RECIPES["cpu"] = {
     "cifar-guided": Recipe(
         "cifar10",
         "classify",
-        Training(epochs=8, label_smoothing=0.1, views=Views(shift=3, flip=True, erase=8)),
-        widths=(64, 128, 256),
+        Training(
+            epochs=8, batch=500, optimizer="muon", learning_rate=0.24, warmup=0.0, label_smoothing=0.2, views=Views(shift=2, flip=True)
+        ),
+        widths=(64, 256, 256),
+        hidden=(),  # a classifier trained together with its encoder needs no layers of its own
     ),
     "cifar-contrastive": Recipe(
         "cifar10",

@@ -8,7 +8,7 @@ from latent import results
 from latent.errors import UserError
 from latent.names import EXPERIMENTS, VARIANTS
 
-HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test kNN-5 %", "test MAE"]
+HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test % (6 views)", "test kNN-5 %", "test MAE"]
 
 
 def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]:
@@ -17,7 +17,7 @@ def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]
 
 
 def _row(name: str, records: list[dict]) -> list[str]:
-    keys = {"train_accuracy": 2, "validation_accuracy": 2, "test_accuracy": 2, "test_knn_accuracy": 2, "test_mae": 4}
+    keys = {"train_accuracy": 2, "validation_accuracy": 2, "test_accuracy": 2, "test_views_accuracy": 2, "test_knn_accuracy": 2, "test_mae": 4}
     cells = [spread([record["measures"].get(key) for record in records], digits) for key, digits in keys.items()]
     return [name, str(len(records)), *cells]
 

@@ -1,4 +1,7 @@
-"""Trials: a recipe with a few values changed, trained and judged on the validation set alone, one row each in results/trials.json."""
+"""Trials: a recipe with a few values changed, trained and judged on the validation set alone.
+
+Each is a row of results/trials.json; results/experiments.md shows them as tables.
+"""
 
 import ast
 import json
@@ -9,7 +12,7 @@ from pathlib import Path
 import torch
 
 from latent import experiment, results
-from latent.data import load
+from latent.data import Split, load
 from latent.errors import UserError
 from latent.recipes import Recipe
 
@@ -37,17 +40,17 @@ def _literal(text: str):
         return text
 
 
-def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, seed: int = 0) -> dict:
-    """Train `plan` with `changes`, measure on validation (the test set is not read), append the row to the log and return it."""
-    trained = experiment.train(name, change(plan, changes), load(plan.dataset), seed, device, test=False)
+def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, seed: int = 0, images: int | None = None) -> dict:
+    """Train `plan` with `changes`, measure on validation, append the row to the log and return it. The test set is not read.
+
+    images: how many training images to use, for a quick look; all of them by default.
+    """
+    tried, data = change(plan, changes), load(plan.dataset)
+    train = Split(data.train.images[:images], data.train.labels[:images])
+    trained = experiment.train(name, tried, replace(data, train=train), seed, device, test=False)
     measures = {key: value for key, value in trained.record["measures"].items() if key.startswith("validation")}
-    row = {
-        "experiment": name,
-        "changes": changes,
-        **measures,
-        "seconds": sum(trained.record["seconds"].values()),
-        "recipe": trained.record["recipe"],
-    }
+    row = {"experiment": name, "images": len(train), "seed": seed, **measures, "recipe": trained.record["recipe"]}
+    row["seconds"] = round(sum(trained.record["seconds"].values()), 1)
     _append(results.folder() / "trials.json", row)
     return row
 
@@ -61,6 +64,36 @@ def difference(tried: dict, plan: Recipe) -> dict[str, object]:
 def _flat(values: dict, before: str = "") -> dict[str, object]:
     pairs = [_flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value} for name, value in values.items()]
     return {place: value for pair in pairs for place, value in pair.items()}
+
+
+HEADER = ["what was tried", "images", "classifier %", "kNN-5 %", "MAE", "kept"]
+
+
+def rows(name: str, plan: Recipe) -> list[list[str]]:
+    """The trials of an experiment as rows of a table.
+
+    Trials on one number of images are a block. Its first row says what sets it apart from `plan`, the recipe of today; each
+    further row what it changed against the first, and whether the recipe has kept that.
+    """
+    tried = [row for row in read() if row["experiment"] == name]
+    blocks = {count: [row for row in tried if row["images"] == count] for count in dict.fromkeys(row["images"] for row in tried)}
+    table = []
+    for first, *others in blocks.values():
+        table.append([f"the recipe, but {_words(difference(first['recipe'], plan))}", *_cells(first), ""])
+        for row in others:
+            changes = difference(row["recipe"], Recipe.from_dict(first["recipe"]))
+            kept = all(_flat(plan.as_dict()).get(place) == value for place, value in changes.items())
+            table.append([f"then {_words(changes)}", *_cells(row), "yes" if kept else "no"])
+    return table
+
+
+def _cells(row: dict) -> list[str]:
+    error = f"{row['validation_mae']:.4f}" if "validation_mae" in row else "–"
+    return [f"{row['images']:,}", f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", error]
+
+
+def _words(changes: dict[str, object]) -> str:
+    return ", ".join(f"{place.replace('_', ' ')} {value}" for place, value in changes.items()) or "nothing else"
 
 
 def read() -> list[dict]:

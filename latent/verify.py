@@ -45,5 +45,5 @@ def verify(name: str, device: torch.device) -> list[Check]:
             f"{name} was trained on {record['data']['title']} ({record['data']['digest']}), not on {data.title} ({data.digest})"
         )
     networks = freeze(results.load_weights(name, 0, build(plan, data.channels, data.side, 0)).to(device))
-    found = experiment.evaluate(networks, data, ("test",))
+    found = experiment.evaluate(networks, plan, data, ("test",))
     return [Check(name, measure, record["measures"][measure], value) for measure, value in found.items()]

@@ -21,7 +21,8 @@ class Views:
     of the area that a crop keeps (1: whole image). stretch: largest log aspect ratio of a crop or shape. jitter: strength
     of brightness, contrast, saturation (each factor uniform in 1 ± jitter) and, for colour, hue (± jitter / 4 of a turn).
     grey: share of images turned grey. jittered: share of images that get the jitter. erase: side in pixels of a square
-    that is blanked.
+    that is blanked. side: of the view in pixels (0: as the image); smaller views cost less, and objects in crops look as
+    large as they do in whole images (Touvron et al. 2019).
     """
 
     shift: float = 0
@@ -33,6 +34,7 @@ class Views:
     jittered: float = 0.8
     grey: float = 0
     erase: int = 0
+    side: int = 0
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -41,8 +43,8 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def view(x: Tensor, views: Views, generator: Generator) -> Tensor:
-    """One random view of each image: (B, C, H, W) in [0, 1] to the same shape and range, channels_last."""
-    if views.shift or views.flip or views.rotate or views.zoom < 1 or views.stretch:
+    """One random view of each image: (B, C, H, W) in [0, 1] to (B, C, H, W), or the side asked for, channels_last."""
+    if views.shift or views.flip or views.rotate or views.zoom < 1 or views.stretch or views.side:
         x = _move(x, views, generator)
     if views.jitter or views.grey:
         x = _colour(x, views, generator)
@@ -71,7 +73,8 @@ def _move(x: Tensor, views: Views, generator: Generator) -> Tensor:
         torch.stack([mirror * wide * turn.cos(), -high * turn.sin(), right], 1),
         torch.stack([mirror * wide * turn.sin(), high * turn.cos(), down], 1),
     ]
-    grid = F.affine_grid(torch.stack(rows, 1), list(x.shape), align_corners=False)  # (B, H, W, 2)
+    size = [*x.shape[:2], views.side or height, views.side or width]
+    grid = F.affine_grid(torch.stack(rows, 1), size, align_corners=False)  # (B, H, W, 2)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
