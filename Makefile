@@ -34,6 +34,7 @@ report: .venv/ready
 	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) $(wildcard dry/*.ipynb)
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
+	$(BIN)/latent goals > results/experiments.md
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

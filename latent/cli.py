@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")
+    _command(commands, "goals", _goals, "print goals, results, trials and what comes next, as results/experiments.md shows them")
     verify = _command(commands, "verify", _verify, "judge the shipped weights again and compare with the results")
     verify.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     report = _command(commands, "report", _report, "make wet.pdf and dry.pdf from the executed notebooks")
@@ -122,6 +123,12 @@ def _table(options: argparse.Namespace) -> None:
         print(json.dumps([row for row in found if row], indent=1))
     else:
         print(tables.markdown(tables.HEADER, tables.rows()))
+
+
+def _goals(options: argparse.Namespace) -> None:
+    from latent import goals
+
+    print(goals.markdown(), end="")
 
 
 def _verify(options: argparse.Namespace) -> int:

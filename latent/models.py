@@ -155,5 +155,5 @@ def freeze(module: nn.Module) -> nn.Module:
 
 
 def parameter_count(module: nn.Module) -> int:
-    """How many numbers `module` learns."""
+    """How many numbers `module` holds, BatchNorm's statistics not counted."""
     return sum(p.numel() for p in module.parameters())

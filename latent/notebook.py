@@ -73,11 +73,11 @@ def model_table(networks: nn.ModuleDict) -> None:
         "classifier": "latent to ten logits",
     }
     rows = [[name, uses[name], f"{parameter_count(network):,}"] for name, network in networks.items()]
-    display.table(["network", "from what to what", "parameters"], rows, "The networks, and how many numbers each one learns.")
+    display.table(["network", "from what to what", "parameters"], rows, "The networks, and how many parameters each one has.")
 
 
 def layer_table(encoder: nn.Module, data: Dataset) -> None:
-    """Show the encoder stage by stage: the shape that comes out, and how many numbers the stage learns."""
+    """Show the encoder stage by stage: the shape that comes out, and how many parameters the stage has."""
     x = to_float(data.train.images[:1])
     rows = [["image", " × ".join(map(str, x.shape[1:])), ""]]
     beside = isinstance(encoder, EncoderBesidePCA)

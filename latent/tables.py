@@ -1,5 +1,6 @@
 """Results as tables: for a terminal, a README, a notebook or another program."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +28,12 @@ def spread(values: Sequence[float | None], digits: int) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "–"
-    mean = f"{statistics.fmean(known):.{digits}f}"
-    return f"{mean} ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else mean
+    return f"{mean(known):.{digits}f}" + (f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else "")
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean over the seeds; not a number where there are none."""
+    return statistics.fmean(values) if values else math.nan
 
 
 def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:

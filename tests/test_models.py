@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from latent.baseline import fit_pca, start_from
+from latent.baseline import fit_pca
 from latent.data import load
+from latent.initialize import beside_pca, whiten
 from latent.models import Classifier, Decoder, Encoder, ProjectionHead, freeze, parameter_count
 from latent.objectives import build
 from latent.recipes import recipe
@@ -52,7 +53,7 @@ def test_an_autoencoder_beside_pca_starts_as_pca_and_stays_an_image_when_judged(
     networks = build(plan, 3, 32, seed=0)
     images = load("cifar10").train.images[:600]
     pca = fit_pca(images)
-    start_from(pca, networks)
+    beside_pca(pca, networks)
     x = images[:8].float() / 255
     without_correction = networks["encoder"].linear(x.flatten(1))
     assert torch.allclose(without_correction, pca.encoder(x), atol=1e-3)
@@ -74,5 +75,20 @@ def test_frozen_means_weights_and_buffers():
 
 def test_parameters_are_counted_by_hand():
     assert parameter_count(nn.Linear(3, 4)) == 3 * 4 + 4
-    stages = sum(9 * a * b + 9 * b * b + 4 * b for a, b in ((1, 8), (8, 8), (8, 16)))
+    stages = (4 * 8 + 8) + sum(9 * a * b + 9 * b * b + 4 * b for a, b in ((8, 8), (8, 8), (8, 16)))
     assert parameter_count(Encoder(1, (8, 8, 16), grid=3, latent=128)) == stages + 16 * 9 * 128 + 128
+
+
+def test_whitened_patches_have_variance_one_and_no_correlation():
+    images, encoder = load("cifar10").train.images[:400], Encoder(3, (8, 8, 16))
+    whiten(encoder, images)
+    with torch.no_grad():
+        patches = encoder.whiten(images.float() / 255).transpose(0, 1).flatten(1)  # (24, patches)
+    assert torch.allclose(patches[:12], -patches[12:], atol=1e-3)
+    covariance, kept = torch.cov(patches[:12]), torch.cov(patches[:12]).diagonal() > 0.9  # the rest is below the noise
+    assert kept.sum() >= 6 and torch.allclose(covariance[kept][:, kept], torch.eye(int(kept.sum())), atol=0.1)
+
+
+def test_only_the_bias_of_the_first_layer_is_learned():
+    learned = {name for name, p in Encoder(1).named_parameters() if p.requires_grad}
+    assert "whiten.bias" in learned and "whiten.weight" not in learned

@@ -8,7 +8,7 @@ from torch import nn
 
 from latent import probe
 from latent.data import Split
-from latent.models import Classifier, Encoder
+from latent.models import Classifier, Encoder, freeze
 from latent.views import Views
 
 
@@ -34,6 +34,18 @@ def test_encoded_views_differ_and_without_views_they_are_the_latents():
     assert torch.allclose(probe.encode_views(encoder, images, Views(), 2, 0), plain.repeat(2, 1), atol=0.02)  # bfloat16
     shifted = probe.encode_views(encoder, images, Views(shift=3), 2, 0)
     assert not torch.allclose(shifted[:6], shifted[6:])
+
+
+def test_the_six_views_of_test_time_augmentation_are_the_image_its_mirror_and_shifts_by_a_pixel():
+    encoder, classifier = freeze(Encoder(3, (4, 4, 8))), freeze(Classifier(hidden=()))
+    images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8)
+    rows, columns = (np.arange(32), np.arange(32)[::-1].copy()), {0: np.arange(32), 1: np.r_[1, 0:31], -1: np.r_[1:32, 30]}
+    expected = sum(
+        weight * probe.predict(classifier, probe.encode(encoder, images[:, :, columns[move]][:, :, :, columns[move]][:, :, :, mirror]))
+        for move, weight in ((0, 0.25), (1, 0.125), (-1, 0.125))
+        for mirror in rows
+    )
+    assert torch.allclose(probe.predict_views(encoder, classifier, images), expected, atol=0.01)  # bfloat16
 
 
 def test_accuracy_counts():

@@ -114,11 +114,16 @@ def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
     assert not any("test" in key for key in row) and trials.read() == [json.loads(json.dumps(row))]
 
 
-def test_a_trial_is_told_apart_by_what_differs_from_todays_recipe():
+def test_trials_are_compared_with_the_first_of_their_block():
     plan = recipes.recipe("mnist-ae", "tiny")
-    tried = trials.change(plan, {"encoder.views.erase": "6", "levels": "3"}).as_dict()
-    assert trials.difference(tried, plan) == {"encoder.views.erase": 6, "levels": 3}
-    assert trials.difference(plan.as_dict(), plan) == {}
+    trials.run("mnist-ae", plan, {"encoder.epochs": "1"}, CPU, images=200)
+    trials.run("mnist-ae", plan, {"encoder.epochs": "1", "levels": "2"}, CPU, images=200)
+    trials.run("mnist-ae", plan, {"encoder.epochs": "1", "levels": str(plan.levels)}, CPU, images=300)
+    first, second, third = trials.rows("mnist-ae", replace(plan, levels=2))
+    assert first[:2] == [f"the recipe, but encoder.epochs 1, levels {plan.levels}", "200"]
+    assert second[0] == "then levels 2" and second[-1] == "yes"
+    assert third[1] == "300" and third[-1] == ""
+    assert trials.rows("mnist-ae", plan)[1][-1] == "no" and trials.rows("cifar-ae", plan) == []
 
 
 @pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}])

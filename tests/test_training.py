@@ -54,14 +54,15 @@ def test_twenty_steps_on_one_batch_and_its_views_lower_every_loss(name):
     plan = tiny(name, learning_rate=3e-3)
     found = data.load(plan.dataset)
     networks = objectives.build(plan, found.channels, found.side, 0)
-    optimizer = train.make_optimizer(networks, plan.encoder)
+    optimizers = train.make_optimizers(networks, plan.encoder)
     images, labels = found.train.images[:128], found.train.labels[:128]
     fallen = []
     for _ in range(20):
         loss = objectives.OBJECTIVES[plan.objective](networks, images, labels, plan, torch.Generator().manual_seed(0))
-        optimizer.zero_grad()
+        networks.zero_grad()
         loss.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         fallen.append(loss.item())
     assert sum(fallen[-4:]) < 0.95 * sum(fallen[:4])
 
@@ -138,9 +139,9 @@ def test_no_training_reads_the_test_set(name):
     assert all(losses(honest.record["curves"][stage]) == losses(planted.record["curves"][stage]) for stage in honest.record["curves"])
 
 
-def test_both_sections_share_one_classifier():
+def test_frozen_encoders_of_both_sections_are_judged_by_one_classifier():
     for dataset in ("mnist", "cifar"):
-        plans = [recipes.recipe(f"{dataset}-{kind}") for kind in ("ae", "contrastive", "contrastive-labels", "guided")]
+        plans = [recipes.recipe(f"{dataset}-{kind}") for kind in ("ae", "contrastive", "contrastive-labels")]
         built = {str(objectives.build(plan, 3, 32, 0)["classifier"]) for plan in plans}
         assert len(built) == 1
 
@@ -157,30 +158,37 @@ def test_a_loss_that_is_no_number_stops_the_run():
 
 
 def test_the_learning_rate_warms_up_and_ends_at_zero():
-    plan = tiny("mnist-ae", learning_rate=0.5, warmup=0.25).encoder
-    optimizer = train.make_optimizer(nn.ModuleDict({"layer": nn.Linear(1, 1)}), plan)
+    plan = tiny("mnist-ae", optimizer="adamw", learning_rate=0.5, warmup=0.25).encoder
+    optimizers = train.make_optimizers(nn.ModuleDict({"layer": nn.Linear(1, 1)}), plan)
 
     def rate(progress):
-        train.set_learning_rate(optimizer, plan, progress)
-        return optimizer.param_groups[0]["lr"]
+        train.set_learning_rate(optimizers, plan, progress)
+        return optimizers[0].param_groups[0]["lr"]
 
     assert rate(0) == 0 and rate(0.125) == pytest.approx(0.25) and rate(0.25) == pytest.approx(0.5)
     assert rate(0.625) == pytest.approx(0.25) and rate(1) == pytest.approx(0)
 
 
 def test_biases_and_normalisation_are_not_decayed():
-    optimizer = train.make_optimizer(
-        nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.BatchNorm1d(4)}), tiny("mnist-ae", weight_decay=0.3).encoder
-    )
+    networks = nn.ModuleDict({"a": nn.Linear(3, 4), "b": nn.BatchNorm1d(4)})
+    [optimizer] = train.make_optimizers(networks, tiny("mnist-ae", optimizer="adamw", weight_decay=0.3).encoder)
     decays = {p.ndim: group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert decays == {2: 0.3, 1: 0.0}
+
+
+def test_muon_takes_the_layers_before_a_batchnorm_and_every_weight_has_one_optimizer():
+    networks = objectives.build(tiny("cifar-contrastive"), 3, 32, 0)
+    muon, adamw = train.make_optimizers(networks, tiny("cifar-contrastive", optimizer="muon").encoder)
+    taken = [{id(p) for group in optimizer.param_groups for p in group["params"]} for optimizer in (muon, adamw)]
+    assert not taken[0] & taken[1] and len(taken[0] | taken[1]) == sum(p.requires_grad for p in networks.parameters())
+    assert id(networks["encoder"].stages[0][0].weight) in taken[0] and id(networks["encoder"].to_latent.weight) in taken[1]
 
 
 def test_evaluation_changes_nothing_and_repeats():
     trained = run("mnist-ae")
     before = weights(trained)
     found = small(data.load("mnist"))
-    again = experiment.evaluate(trained.networks, found, ("train", "validation", "test"))
+    again = experiment.evaluate(trained.networks, trained.recipe, found, ("train", "validation", "test"))
     assert again == trained.record["measures"] and same(before, weights(trained))
 
 

@@ -35,6 +35,11 @@ def test_views_keep_shape_range_and_layout(channels, count):
     assert x.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_views_of_a_smaller_side_are_the_image_at_that_resolution():
+    x = picture(2).repeat_interleave(2, 2).repeat_interleave(2, 3)  # (2, 3, 64, 64), in blocks of four equal pixels
+    assert torch.allclose(draw(x, Views(side=32)), x[:, :, ::2, ::2], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "views",
     [Views(shift=3), Views(rotate=20), Views(zoom=0.3), Views(stretch=0.5), Views(jitter=0.4, jittered=1.0), Views(erase=8)],
