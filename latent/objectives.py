@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from latent import losses
+from latent import distributed, losses
 from latent.models import Classifier, Decoder, DecoderBesidePCA, Encoder, EncoderBesidePCA, ProjectionHead
 from latent.recipes import Recipe
 from latent.views import to_float, view
@@ -30,13 +30,14 @@ def classify(networks: nn.ModuleDict, images: Tensor, labels: Tensor, recipe: Re
 
 def contrast(networks: nn.ModuleDict, images: Tensor, labels: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
     """Two views of one image belong together, of two images apart (1.2.3). Labels are not used."""
-    first, second = _project_pairs(networks, images, recipe, generator).chunk(2)
+    first, second = (distributed.gather(z) for z in _project_pairs(networks, images, recipe, generator).chunk(2))
     return losses.nt_xent(first, second, recipe.temperature)
 
 
 def contrast_labels(networks: nn.ModuleDict, images: Tensor, labels: Tensor, recipe: Recipe, generator: Generator) -> Tensor:
     """As `contrast`, but all views of all images of one class belong together (the variant of 1.2.3 with labels)."""
-    return losses.supervised_contrastive(_project_pairs(networks, images, recipe, generator), labels.repeat(2), recipe.temperature)
+    z = distributed.gather(_project_pairs(networks, images, recipe, generator))
+    return losses.supervised_contrastive(z, distributed.gather(labels.repeat(2)), recipe.temperature)
 
 
 def _project_pairs(networks: nn.ModuleDict, images: Tensor, recipe: Recipe, generator: Generator) -> Tensor:

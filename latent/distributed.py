@@ -1,0 +1,126 @@
+"""One training by several processes: `torchrun` starts them, each takes its share of every batch.
+
+Gradients are averaged by DistributedDataParallel, BatchNorm sees the whole batch, and contrastive losses see the projections
+of all processes with their gradients: P processes with B / P images each do what one process does with B.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+from torch.distributed.nn import functional as with_gradients
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+from latent.errors import UserError
+
+
+def begin(device: torch.device) -> torch.device:
+    """Join the other processes where torchrun started several; returns the device of this one."""
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or dist.is_initialized():
+        return device
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
+
+
+def end() -> None:
+    """Leave the other processes."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def world() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is; 0 is the one that measures and writes."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def share(batch: Tensor) -> Tensor:
+    """This process's part of a batch's indices (B,): no image is in two parts. Raises UserError where they would be unequal."""
+    if len(batch) % world():
+        raise UserError(f"a batch of {len(batch)} images cannot be shared equally by {world()} processes; change `encoder.batch`")
+    return batch[rank() :: world()]
+
+
+def gather(rows: Tensor) -> Tensor:
+    """The rows (B / P, …) of all processes, (B, …), in order of rank; gradients flow back to where each row came from."""
+    if world() == 1:
+        return rows
+    if rows.requires_grad:
+        return torch.cat(with_gradients.all_gather(rows.contiguous()))
+    parts = [torch.empty_like(rows) for _ in range(world())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def mean(value: float, device: torch.device) -> float:
+    """The mean of a number over the processes."""
+    if world() == 1:
+        return value
+    total = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.all_reduce(total)
+    return total.item() / world()
+
+
+class _Loss(nn.Module):
+    """An objective as a module, which is what DistributedDataParallel can wrap."""
+
+    def __init__(self, networks: nn.ModuleDict, objective):
+        super().__init__()
+        self.networks = networks
+        self.objective = objective
+
+    def forward(self, *batch) -> Tensor:
+        return self.objective(self.networks, *batch)
+
+
+def parallel(networks: nn.ModuleDict, objective) -> nn.Module:
+    """`objective` of `networks` as one module: (inputs, labels, recipe, generator) → loss; its gradients are averaged over the processes."""
+    loss = _Loss(networks, objective)
+    return loss if world() == 1 else DistributedDataParallel(loss, broadcast_buffers=False)
+
+
+@contextmanager
+def whole_batch_statistics(networks: nn.ModuleDict) -> Iterator[None]:
+    """Within, every BatchNorm in training mode takes mean and variance over the batches of all processes together."""
+    forwards = [module for module in networks.modules() if isinstance(module, _BatchNorm)] if world() > 1 else []
+    for module in forwards:
+        module.forward = _synchronised(module)
+    try:
+        yield
+    finally:
+        for module in forwards:
+            del module.forward
+
+
+def _synchronised(norm: _BatchNorm):
+    """The forward pass of BatchNorm (Ioffe and Szegedy 2015, algorithm 1), its sums taken over all processes."""
+
+    def forward(x: Tensor) -> Tensor:
+        if not norm.training:
+            return type(norm).forward(norm, x)
+        axes = [axis for axis in range(x.ndim) if axis != 1]
+        shape = [1, -1, *[1] * (x.ndim - 2)]
+        count = x.numel() // x.shape[1] * world()
+        values = x.float()
+        mean = with_gradients.all_reduce(values.sum(axes)) / count
+        centred = values - mean.view(shape)
+        variance = with_gradients.all_reduce(centred.square().sum(axes)) / count
+        with torch.no_grad():
+            norm.num_batches_tracked += 1
+            norm.running_mean.lerp_(mean, norm.momentum)
+            norm.running_var.lerp_(variance * count / (count - 1), norm.momentum)
+        scaled = centred * (variance + norm.eps).rsqrt().view(shape)
+        return (scaled * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
+
+    return forward
