@@ -30,8 +30,8 @@ def step(name: str) -> dict[str, torch.Tensor]:
         compute = distributed.parallel(networks, objectives.OBJECTIVES[plan.objective])
         loss = compute(found.train.images[batch], found.train.labels[batch], plan, torch.Generator())
         loss.backward()
-    gradients = {f"gradient of {key}": p.grad for key, p in networks.named_parameters() if p.requires_grad}
-    return {"loss": torch.tensor(distributed.mean(loss.item(), CPU)), **dict(networks.named_buffers()), **gradients}
+    gradient = torch.cat([p.grad.flatten() for p in networks.parameters() if p.requires_grad])
+    return {"loss": torch.tensor(distributed.mean(loss.item(), CPU)), "gradient": gradient, **dict(networks.named_buffers())}
 
 
 def process(rank: int, port: int, folder: str) -> None:
@@ -62,7 +62,7 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(two_processes, n
     assert alone.keys() == together.keys()
     for key, value in alone.items():
         apart = (together[key].double() - value.double()).norm()
-        assert apart <= 3e-3 * value.double().norm() + 1e-6, key  # float32 through seven BatchNorms over 16 images
+        assert apart <= 1e-3 * value.double().norm(), key  # float32 through seven BatchNorms over 16 images
 
 
 def test_alone_a_process_has_the_whole_batch():
