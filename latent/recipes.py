@@ -93,7 +93,14 @@ RECIPES["cpu"] = {
     "mnist-contrastive": Recipe(
         "mnist",
         "contrast",
-        Training(epochs=6, batch=512, views=Views(shift=2, rotate=20, zoom=0.5, stretch=0.4, erase=10)),
+        Training(
+            epochs=8,
+            batch=512,
+            optimizer="muon",
+            learning_rate=0.2,
+            warmup=0.05,
+            views=Views(shift=2, rotate=20, zoom=0.5, stretch=0.4, erase=10),
+        ),
         classifier=Training(epochs=6, batch=1024, views=HANDWRITING, copies=4),
     ),
     "cifar-ae": Recipe(

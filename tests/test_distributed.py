@@ -62,7 +62,7 @@ def test_two_processes_with_half_a_batch_are_one_with_the_whole(two_processes, n
     assert alone.keys() == together.keys()
     for key, value in alone.items():
         apart = (together[key].double() - value.double()).norm()
-        assert apart <= 1e-3 * value.double().norm(), key  # float32 through seven BatchNorms over 16 images
+        assert apart <= 1e-3 * value.double().norm() + 1e-6, key  # float32 through seven BatchNorms over 16 images
 
 
 def test_alone_a_process_has_the_whole_batch():
