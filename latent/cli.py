@@ -2,25 +2,31 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent.errors import UserError
+from latent.errors import Terminated, UserError
 from latent.names import EXPERIMENTS, VARIANTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 where `verify` found a difference, or 2 where the input was wrong."""
+    """Run one command; the exit code is 0, 1 where `verify` found a difference, 2 where the input was wrong, 130 or 143 where stopped."""
+    signal.signal(signal.SIGTERM, _terminate)
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
     except UserError as error:
         print(f"latent: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("latent: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"latent: {stop or 'stopped'}", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def _terminate(*_) -> None:
+    raise Terminated
 
 
 class _Parser(argparse.ArgumentParser):

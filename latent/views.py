@@ -36,7 +36,9 @@ class Views:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) to float32 pixels in [0, 1], channels_last."""
+    """uint8 (B, C, H, W) to float32 pixels in [0, 1], channels_last. Raises TypeError on any other type or shape."""
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise TypeError(f"images are uint8 (B, C, H, W), got {images.dtype} {tuple(images.shape)}")
     return images.to(torch.float32, memory_format=torch.channels_last) / 255
 
 

@@ -44,7 +44,7 @@ def test_real_data_is_split_as_announced(real_data, name, sizes):
 @pytest.mark.parametrize("name", data.NAMES)
 def test_real_splits_share_no_index(real_data, name):
     found = data.load(name)
-    whole = data._read(name, real_data, train=True, download=False)
+    whole = data._read(name, real_data, train=True)
     together = torch.cat([found.train.images, found.validation.images]).flatten(1).long()
     weights = torch.arange(1, together.shape[1] + 1)
     assert torch.equal((together * weights).sum(1).sort().values, (whole.images.flatten(1).long() * weights).sum(1).sort().values)

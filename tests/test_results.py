@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latent import experiment, objectives, recipes, results, tables, trials, verify
-from latent.data import load
+from latent.data import FORMS, load
 from latent.errors import UserError
 from latent.recipes import Recipe
 
@@ -18,6 +18,14 @@ CPU = torch.device("cpu")
 def stored(name="mnist-ae"):
     plan = recipes.recipe(name, "tiny")
     return experiment.train_and_store(name, plan, load(plan.dataset), 0, CPU)
+
+
+def made(name, seed, measures, plan=None):
+    """A record with these measures, as a run of `plan` (today's recipe, if none) would leave it."""
+    plan = plan or recipes.recipe(name, "tiny")
+    signature = results.signature(objectives.build(plan, *FORMS[plan.dataset], 0))
+    made_with = {"experiment": name, "seed": seed, "recipe": plan.as_dict(), "data": {"digest": ""}, "signature": signature}
+    return made_with | {"measures": measures}
 
 
 def test_a_stored_run_is_loaded_and_not_trained_again(monkeypatch):
@@ -54,7 +62,7 @@ def test_verify_notices_a_false_claim():
 def test_no_checkpoint_is_left_behind_and_no_temporary_file():
     stored()
     files = [file.name for file in results.folder().rglob("*") if file.is_file()]
-    assert sorted(files) == ["seed0.json", "seed0.safetensors"]
+    assert sorted(files) == ["mnist-ae-seed0.lock", "seed0.json", "seed0.safetensors"]  # a lock that nobody holds
 
 
 def test_weights_of_another_experiment_are_refused():
@@ -91,13 +99,29 @@ def test_unknown_names_are_refused():
 def test_a_table_gives_mean_and_deviation_over_seeds():
     values = [97.5, 98.25, 98.75]
     for seed, value in enumerate(values):
-        made_with = {"recipe": {}, "data": {"digest": ""}, "signature": ""}
-        results.write("mnist-guided", seed, {"seed": seed, "measures": {"test_accuracy": value, "train_accuracy": 99.0}} | made_with, None)
+        results.write("mnist-guided", seed, made("mnist-guided", seed, {"test_accuracy": value, "train_accuracy": 99.0}), None)
     row = results.summary("mnist-guided")
     assert row["seeds"] == 3 and row["test_accuracy"] == statistics.fmean(values) and row["test_mae"] is None
     assert row["test_accuracy_std"] == pytest.approx(statistics.stdev(values))
     assert f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}" in tables.markdown(tables.HEADER, tables.rows())
     assert tables.spread([1.0], 1) == "1.0" and tables.spread([], 1) == "–"
+
+
+def test_results_of_a_recipe_that_is_gone_are_called_stale_and_no_number_of_them_is_shown(monkeypatch):
+    plan = replace(recipes.recipe("mnist-ae"), levels=3)
+    results.write("mnist-ae", 0, made("mnist-ae", 0, {"test_accuracy": 98.76, "test_mae": 0.0123}, plan), None)
+    assert results.read("mnist-ae")
+    [row] = tables.rows(["mnist-ae"])
+    assert row[:2] == ["mnist-ae", "stale: train again"] and set(row[2:]) == {"–"}
+    row = results.summary("mnist-ae")
+    assert row["stale"] and row["test_accuracy"] is None and row["test_mae"] is None
+    monkeypatch.setitem(recipes.RECIPES["gpu"], "mnist-ae", plan)  # a recipe at any scale is a recipe of today
+    results._signature_of.cache_clear()
+    assert tables.rows(["mnist-ae"])[0][4] == "98.76"
+    record = made("mnist-ae", 0, {"test_accuracy": 98.76}, plan) | {"signature": "of other networks"}
+    results.write("mnist-ae", 0, record, None)
+    assert tables.rows(["mnist-ae"])[0][1] == "stale: train again"
+    results._signature_of.cache_clear()
 
 
 def test_seeds_of_another_recipe_are_not_averaged_with_the_first():
