@@ -14,8 +14,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torchvision import datasets
-from torchvision.datasets import mnist
 
 from latent import embedded
 from latent.errors import UserError
@@ -117,6 +115,9 @@ def _load_standin(name: str) -> Dataset:
     return Dataset(title, classes, *parts, _digest(parts), standin=True)
 
 
+# torchvision takes seconds to import, and only real data needs it: the functions below import what they need.
+
+
 def _read(name: str, folder: Path, train: bool) -> Split:
     """One official part, read after its checksums alone: CIFAR-10's files are pickles, and a forged pickle can run anything."""
     for file, expected in _checksums(name).items():
@@ -128,8 +129,10 @@ def _read(name: str, folder: Path, train: bool) -> Split:
             )
         if found != expected:
             raise UserError(f"{folder / file} is damaged: its MD5 is {found}, not {expected}; run `latent data --download` to replace it")
+    from torchvision.datasets import CIFAR10, mnist
+
     if name == "cifar10":
-        raw = datasets.CIFAR10(str(folder), train=train)
+        raw = CIFAR10(str(folder), train=train)
         return Split(torch.from_numpy(raw.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(raw.targets))
     part = folder / "MNIST/raw" / ("train" if train else "t10k")
     return Split(mnist.read_image_file(f"{part}-images-idx3-ubyte").unsqueeze(1), mnist.read_label_file(f"{part}-labels-idx1-ubyte"))
@@ -139,9 +142,10 @@ def _checksums(name: str) -> dict[str, str]:
     """MD5 of every file of a dataset, by its place in the folder."""
     if name == "mnist":
         return _MNIST_MD5
-    cifar = datasets.CIFAR10
-    listed = [*cifar.train_list, *cifar.test_list, (cifar.meta["filename"], cifar.meta["md5"])]
-    return {f"{cifar.base_folder}/{file}": md5 for file, md5 in listed}
+    from torchvision.datasets import CIFAR10
+
+    listed = [*CIFAR10.train_list, *CIFAR10.test_list, (CIFAR10.meta["filename"], CIFAR10.meta["md5"])]
+    return {f"{CIFAR10.base_folder}/{file}": md5 for file, md5 in listed}
 
 
 def _md5(path: Path) -> str | None:
@@ -164,10 +168,12 @@ def _download(name: str, folder: Path) -> None:
     wanted = {file: md5 for file, md5 in _checksums(name).items() if _md5(folder / file) != md5}
     if not wanted:
         return
+    from torchvision.datasets import CIFAR10, MNIST
+
     arriving = folder / f".{name}-arriving"
     try:
         shutil.rmtree(arriving, ignore_errors=True)
-        {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10}[name](str(arriving), download=True)
+        {"mnist": MNIST, "cifar10": CIFAR10}[name](str(arriving), download=True)
         for file, md5 in wanted.items():
             if _md5(arriving / file) != md5:
                 raise RuntimeError(f"{file} arrived with a wrong checksum")
