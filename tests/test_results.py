@@ -1,11 +1,13 @@
 """The store: what is written is read back, what changed is stale, what does not fit is refused."""
 
+import hashlib
 import json
 import statistics
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from latent import experiment, objectives, recipes, results, tables, trials, verify
 from latent.data import FORMS, load
@@ -70,6 +72,50 @@ def test_weights_of_another_experiment_are_refused():
     other = objectives.build(recipes.recipe("cifar-ae", "tiny"), 3, 32, 0)
     with pytest.raises(UserError, match="does not fit its recipe"):
         results.load_weights("mnist-ae", 0, other)
+
+
+def test_weights_that_are_cut_changed_or_of_another_run_are_refused_in_one_line():
+    run = stored()
+    file = results.path("mnist-ae", 0, ".safetensors")
+    good, middle = file.read_bytes(), 5_000
+    other = objectives.build(run.recipe, 1, 28, 7)  # fits, but is not what was judged
+    forged = save(results.pack(other))
+    for content in (b"", good[:100], good[:-1], good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], forged):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"seed0.safetensors is damaged or not the file that seed0.json was stored with") as caught:
+            verify.verify("mnist-ae", CPU)
+        assert "\n" not in str(caught.value) and file.read_bytes() == content
+    results.write("mnist-ae", 0, run.record | {"weights": hashlib.sha256(good[:100]).hexdigest()}, None)
+    file.write_bytes(good[:100])  # even where the checksum is right
+    with pytest.raises(UserError, match="does not fit its recipe"):
+        results.load_weights("mnist-ae", 0, run.networks)
+
+
+def test_a_record_that_is_damaged_or_of_another_place_is_named():
+    stored()
+    file = results.path("mnist-ae", 0, ".json")
+    good = file.read_text()
+    for content in ("", good[:-50], "[]", "null", '{"experiment": "mnist-ae", "seed": 0}', "\udcff".encode("utf-8", "surrogatepass")):
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(UserError, match=r"mnist-ae/seed0.json is damaged or of another version; run `latent train mnist-ae --seed 0`"):
+            results.read("mnist-ae")
+    file.with_name("seed3.json").write_text(good)
+    file.write_text(good)
+    with pytest.raises(UserError, match=r"seed3.json is a record of mnist-ae, seed 0, not of mnist-ae, seed 3"):
+        results.read("mnist-ae")
+    file.with_name("seed3.json").rename(file.with_name("seed0 (copy).json"))  # no record's name
+    assert len(results.read("mnist-ae")) == 1
+
+
+def test_a_log_of_trials_that_is_damaged_is_named_before_the_training_and_kept(monkeypatch):
+    monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("trained"))
+    log = results.folder() / "trials.json"
+    log.parent.mkdir(parents=True)
+    for content in ("", "[", "[1]", '{"experiment": 1}'):
+        log.write_text(content)
+        with pytest.raises(UserError, match=r"trials.json is damaged; restore it, or move it away"):
+            trials.run("mnist-ae", recipes.recipe("mnist-ae", "tiny"), {}, CPU)
+        assert log.read_text() == content
 
 
 def test_missing_results_are_an_error_that_says_what_to_run():
@@ -145,7 +191,26 @@ def test_a_trial_is_told_apart_by_what_differs_from_todays_recipe():
     assert trials.difference(plan.as_dict(), plan) == {}
 
 
-@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}])
+WRONG = {
+    "encoder.epochs": ("three", "0", "2.5", "True"),
+    "encoder.batch": ("-1",),
+    "encoder.learning_rate": ("nan", "1e999", "-0.1", "(1,)"),
+    "encoder.views.zoom": ("1.5",),
+    "encoder.views.flip": ("1",),
+    "widths": ("8", "(8, 8)", "(8, 8, 'x')", "[8, 8, 8]"),
+    "hidden": ("(0,)",),
+    "dropout": ("2",),
+    "objective": ("guess", "3"),
+}
+
+
+@pytest.mark.parametrize(("place", "text"), [(place, text) for place, texts in WRONG.items() for text in texts])
+def test_a_value_that_cannot_be_is_refused(place, text):
+    with pytest.raises(UserError, match=f"{place.split('.')[-1]}.* cannot be|unknown objective|choose one of"):
+        trials.change(recipes.recipe("mnist-ae", "tiny"), {place: text})
+
+
+@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}, {"dataset.x": "3"}, {"": "3"}, {".": "3"}])
 def test_a_trial_of_a_value_that_does_not_exist_is_refused(changes):
     with pytest.raises(UserError, match="one of"):
         trials.change(recipes.recipe("mnist-ae", "tiny"), changes)

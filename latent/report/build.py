@@ -60,10 +60,13 @@ def read(path: Path) -> NotebookNode:
         raise ReportError(f"{path.parent.name}/{path.name} is a link out of its folder; put the notebook itself there")
     if not path.is_file():
         raise ReportError(f"no notebook {path.parent.name}/{path.name}; the report is made from it, restore it")
+    wrong: dict = {}
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
-        raise ReportError(f"{path.parent.name}/{path.name} is not a notebook; restore it") from error
+        notebook = nbformat.read(path, as_version=4, capture_validation_error=wrong)
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+        wrong = {"ValidationError": error}
+    if wrong:
+        raise ReportError(f"{path.parent.name}/{path.name} is not a notebook; restore it") from wrong["ValidationError"]
     check_run(path.stem, notebook)
     return notebook
 
