@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except UserError as error:
-        print(f"latent: {error}", file=sys.stderr)
+        print(f"latent: {_one_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print(f"latent: {stop or 'stopped'}", file=sys.stderr)
@@ -29,9 +29,14 @@ def _terminate(*_) -> None:
     raise Terminated
 
 
+def _one_line(message: object) -> str:
+    """A name that was typed or found may hold line breaks: its message has none."""
+    return " ".join(str(message).split())
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {_one_line(message)}; see `{self.prog} --help`\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -41,7 +41,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         raise UserError(f"two views of one batch must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}")
     count = len(first)
     z = _normalize(torch.cat([first, second]))  # (2N, D)
-    similarity = z @ z.T / temperature  # (2N, 2N)
+    similarity = _similarity(z, temperature)  # (2N, 2N)
     similarity.fill_diagonal_(float("-inf"))  # nothing is its own negative
     partner = torch.arange(2 * count, device=z.device).roll(count)
     return F.cross_entropy(similarity, partner)
@@ -59,7 +59,7 @@ def supervised_contrastive(z: Tensor, labels: Tensor, temperature: float) -> Ten
         raise UserError(f"every projection needs one label, got {tuple(z.shape)} and {tuple(labels.shape)}")
     z = _normalize(z)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-    log_share = (z @ z.T / temperature).masked_fill(itself, float("-inf")).log_softmax(1)  # (N, N)
+    log_share = _similarity(z, temperature).masked_fill(itself, float("-inf")).log_softmax(1)  # (N, N)
     positive = (labels[:, None] == labels[None, :]) & ~itself
     counts = positive.sum(1)
     per_row = -log_share.masked_fill(~positive, 0).sum(1) / counts.clamp(min=1)
@@ -76,6 +76,12 @@ def _normalize(z: Tensor) -> Tensor:
     if z.ndim != 2 or not z.numel():
         raise UserError(f"projections have shape (N, D) with at least one row, got {tuple(z.shape)}")
     return F.normalize(z.to(torch.promote_types(z.dtype, torch.float32)), dim=1)
+
+
+def _similarity(z: Tensor, temperature: float) -> Tensor:
+    """Cosine similarities (N, N) over the temperature, never in bfloat16: its eight bits would round the loss itself."""
+    with torch.autocast(z.device.type, enabled=False):
+        return z @ z.T / temperature
 
 
 def _require_temperature(temperature: float) -> None:

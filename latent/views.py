@@ -44,6 +44,8 @@ def to_float(images: Tensor) -> Tensor:
 
 def view(x: Tensor, views: Views, generator: Generator) -> Tensor:
     """One random view of each image: (B, C, H, W) in [0, 1] to the same shape and range, channels_last."""
+    if not len(x):  # affine_grid takes no empty batch
+        return x
     if views.shift or views.flip or views.rotate or views.zoom < 1 or views.stretch:
         x = _move(x, views, generator)
     if views.jitter or views.grey:
