@@ -2,30 +2,41 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent.errors import UserError
+from latent.errors import Terminated, UserError
 from latent.names import EXPERIMENTS, VARIANTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 where `verify` found a difference, or 2 where the input was wrong."""
+    """Run one command; the exit code is 0, 1 where `verify` found a difference, 2 where the input was wrong, 130 or 143 where stopped."""
+    signal.signal(signal.SIGTERM, _terminate)
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
     except UserError as error:
-        print(f"latent: {error}", file=sys.stderr)
+        print(f"latent: {_one_line(error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("latent: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"latent: {stop or 'stopped'}", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def _terminate(*_) -> None:
+    raise Terminated
+
+
+def _one_line(message: object) -> str:
+    """A name that was typed or found may hold line breaks: its message has none."""
+    return " ".join(str(message).split())
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+        self.exit(2, f"{self.prog}: {_one_line(message)}; see `{self.prog} --help`\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,12 +105,15 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from latent import data, device, experiment, recipes
+    from latent import data, device, distributed, experiment, recipes
 
     plan = recipes.recipe(options.experiment, options.recipe)
-    run = experiment.train_and_store(options.experiment, plan, data.load(plan.dataset), options.seed, device.choose(options.device))
+    there = distributed.begin(device.choose(options.device))
+    run = experiment.train_and_store(options.experiment, plan, data.load(plan.dataset), options.seed, there)
     measures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in run.record["measures"].items())
-    print(f"{options.experiment}, seed {options.seed}, {run.data.title}: {measures}")
+    if distributed.rank() == 0:
+        print(f"{options.experiment}, seed {options.seed}, {run.data.title}: {measures}")
+    distributed.end()
 
 
 def _trial(options: argparse.Namespace) -> None:

@@ -20,7 +20,10 @@ def choose(name: str | None = None) -> torch.device:
     if not present.get(name.split(":")[0], False):
         here = ", ".join(kind for kind, is_here in present.items() if is_here)
         raise UserError(f"device {name!r} is not on this machine; choose one of: {here}")
-    return torch.device(name)
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # a number that is no number, or of a card that is not there
+        raise UserError(f"device {name!r} is not on this machine; write {name.split(':')[0]!r}") from error
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -10,7 +10,7 @@ from IPython.display import display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
-from latent import results
+from latent import files, results
 
 DOTS_PER_INCH = 110  # sharp on a page column, small in a notebook file
 
@@ -28,9 +28,7 @@ def show(figure: Figure, name: str | None = None) -> None:
     caption(figure.get_label())
     pyplot.close(figure)
     if name:
-        folder = results.folder().parent / "figures"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.png").write_bytes(buffer.getvalue())
+        files.write(results.folder().parent / "figures" / f"{name}.png", buffer.getvalue())
 
 
 def say(text: str) -> None:

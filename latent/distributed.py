@@ -35,9 +35,23 @@ def end() -> None:
         dist.destroy_process_group()
 
 
+_together = True
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within, every process works for itself, as if it were alone: on what is measured, not trained."""
+    global _together
+    before, _together = _together, False
+    try:
+        yield
+    finally:
+        _together = before
+
+
 def world() -> int:
     """How many processes train together."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    return dist.get_world_size() if _together and dist.is_initialized() else 1
 
 
 def rank() -> int:
@@ -85,7 +99,7 @@ class _Loss(nn.Module):
 
 
 def parallel(networks: nn.ModuleDict, objective) -> nn.Module:
-    """`objective` of `networks` as one module: (inputs, labels, recipe, generator) → loss; its gradients are averaged over the processes."""
+    """`objective` of `networks` as one module, (inputs, labels, recipe, generator) → loss; gradients are averaged over the processes."""
     loss = _Loss(networks, objective)
     return loss if world() == 1 else DistributedDataParallel(loss, broadcast_buffers=False)
 

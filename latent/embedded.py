@@ -3,7 +3,6 @@
 import math
 
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +12,8 @@ SHAPES_COUNT = 1_600
 
 def digits() -> tuple[str, tuple[str, ...], Tensor, Tensor]:
     """scikit-learn's 1,797 handwritten digits, 8×8, brought to 28×28: (title, classes, uint8 (N, 1, 28, 28), labels)."""
+    from sklearn.datasets import load_digits  # takes a second to import, for those who need it alone
+
     bunch = load_digits()
     small = torch.from_numpy(bunch.images).float().unsqueeze(1) / 16  # (N, 1, 8, 8) in [0, 1]
     large = F.pad(F.interpolate(small, size=(24, 24), mode="bicubic", align_corners=False), (2, 2, 2, 2)).clamp(0, 1)

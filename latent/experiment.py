@@ -1,15 +1,17 @@
 """One experiment from images to measures: train the encoder, train a classifier on its latents, judge once."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from latent import initialize, probe, results
+from latent import checkpoints, distributed, files, initialize, probe, results
 from latent import device as devices
+from latent.checkpoints import Checkpoint
 from latent.data import Dataset, load
+from latent.errors import UserError
 from latent.models import Classifier, freeze
 from latent.objectives import OBJECTIVES, build, classify_latents
 from latent.recipes import Recipe, recipe
@@ -28,25 +30,39 @@ class Run:
 
 
 def train(
-    experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None = None, test: bool = True
+    experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoint: Path | None = None, test: bool = True
 ) -> Run:
-    """Train and judge one seed. `checkpoints`: a folder from which an interrupted run goes on; `test`: read the test set (once)."""
+    """Train and judge one seed. `checkpoint`: a file from which an interrupted run goes on; `test`: read the test set (once).
+
+    The file holds the first stage; the second, short beside it, is done again, and gives the same again.
+    """
     devices.keep_memory()
     networks = build(plan, data.channels, data.side, seed)
     initialize.from_images(networks, data.train.images)
     networks.to(device)
-    curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints)}
-    if plan.objective != "classify":
-        curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
-    results.round_weights(networks)
-    freeze(networks)
-    measures = evaluate(networks, plan, data, ("train", "validation", "test") if test else ("train", "validation"))
-    record = {
+    made_with = {
         "experiment": experiment,
         "seed": seed,
         "recipe": plan.as_dict(),
         "data": {"title": data.title, "digest": data.digest, "standin": data.standin},
         "signature": results.signature(networks),
+    }
+    kept = Checkpoint(checkpoint, made_with) if checkpoint else None
+    try:
+        curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, kept)}
+        if plan.objective != "classify":
+            with distributed.apart():  # seconds beside the minutes before: every process does it for itself
+                curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
+    except torch.OutOfMemoryError as error:  # a smaller contrastive batch has fewer negatives: it is not ours to choose
+        raise UserError(
+            f"{experiment}: batches of {plan.encoder.batch} do not fit into the memory of {devices.describe(device)}; set a smaller "
+            f"encoder batch in latent/recipes.py, after `latent trial {experiment} encoder.batch={plan.encoder.batch // 2}`"
+        ) from error
+    results.round_weights(networks)
+    freeze(networks)
+    measures = evaluate(networks, plan, data, ("train", "validation", "test") if test else ("train", "validation"))
+    record = {
+        **made_with,
         "versions": {"torch": torch.__version__.split("+")[0]},
         "device": devices.describe(device),
         "seconds": {stage: round(sum(epoch["seconds"] for epoch in epochs), 1) for stage, epochs in curves.items()},
@@ -57,7 +73,7 @@ def train(
 
 
 def train_encoder(
-    experiment: str, networks: nn.ModuleDict, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None
+    experiment: str, networks: nn.ModuleDict, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoint: Checkpoint | None
 ) -> list[dict]:
     """First stage. Only the networks that the objective uses are trained."""
     used = networks if plan.objective == "classify" else nn.ModuleDict({k: v for k, v in networks.items() if k != "classifier"})
@@ -75,8 +91,8 @@ def train_encoder(
             measured["validation_accuracy"] = probe.accuracy(probe.predict(used["classifier"], latents), validation.labels)
         return measured
 
-    checkpoint = checkpoints / f"{experiment}-seed{seed}.pt" if checkpoints else None
-    return fit(used, objective, train.images, train.labels, plan, plan.encoder, seed, watch, checkpoint, experiment)
+    with distributed.whole_batch_statistics(used):
+        return fit(used, objective, train.images, train.labels, plan, plan.encoder, seed, watch, checkpoint, experiment)
 
 
 def train_classifier(
@@ -135,9 +151,22 @@ def load_or_train(experiment: str, scale: str | None = None, seed: int = 0, devi
 
 
 def train_and_store(experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device) -> Run:
-    """Train one seed, resuming an interrupted run, and store its record; weights are kept for seed 0."""
-    checkpoints = results.folder() / "checkpoints"
-    run = train(experiment, plan, data, seed, device, checkpoints)
-    results.write(experiment, seed, run.record, run.networks if seed == 0 else None)
-    (checkpoints / f"{experiment}-seed{seed}.pt").unlink(missing_ok=True)
-    return run
+    """Train one seed, resuming an interrupted run, and store its record; weights are kept for seed 0.
+
+    Of processes that train together the first one alone keeps files. Raises UserError where another process trains the same
+    seed of the same experiment.
+    """
+    checkpoint = results.folder() / "checkpoints" / f"{experiment}-seed{seed}.pt"
+    if distributed.rank() > 0:
+        return train(experiment, plan, data, seed, device, checkpoint)
+    with files.hold(checkpoint.with_suffix(".lock"), f"{experiment}, seed {seed},"):
+        for file in (checkpoint, *(results.path(experiment, seed, suffix) for suffix in (".json", ".safetensors"))):
+            files.sweep(file)
+        try:
+            run = train(experiment, plan, data, seed, device, checkpoint)
+            record = results.write(experiment, seed, run.record, run.networks if seed == 0 else None)
+        except KeyboardInterrupt as stop:
+            done = f"epoch {checkpoints.finished_epochs(checkpoint)} of {plan.encoder.epochs}"
+            raise type(stop)(f"{experiment}, seed {seed}: stopped after {done}; the same command goes on") from None
+        checkpoint.unlink(missing_ok=True)
+    return replace(run, record=record)

@@ -54,8 +54,8 @@ def markdown() -> str:
     """The whole account: goals, then for each experiment its trials and the next step."""
     parts = [
         "# Goals, trials and what comes next",
-        "Made by `latent goals`. Accuracy of the classifier on latents and mean absolute error (pixels in [0, 1]) on the test set, read once "
-        "per trained model; mean ± standard deviation over the seeds. Trials are judged on the validation set.",
+        "Made by `latent goals`. Accuracy of the classifier on latents and mean absolute error (pixels in [0, 1]) on the test set, read "
+        "once per trained model; mean ± standard deviation over the seeds. Trials are judged on the validation set.",
         tables.markdown(HEADER, rows()),
     ]
     for name, goal in GOALS.items():

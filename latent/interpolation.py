@@ -11,7 +11,7 @@ def linear(ends: Tensor, steps: int) -> Tensor:
     """
     if steps < 2 or len(ends) != 2:
         raise ValueError(f"a line needs two ends and at least two steps, got {len(ends)} and {steps}")
-    weights = torch.linspace(0, 1, steps, device=ends.device).view(-1, *[1] * (ends.ndim - 1))
+    weights = torch.linspace(0, 1, steps, dtype=ends.dtype, device=ends.device).view(-1, *[1] * (ends.ndim - 1))
     return torch.lerp(ends[:1], ends[1:], weights)
 
 

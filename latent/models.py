@@ -16,7 +16,7 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3×3 convolutions that halve the side. Pooling comes before BatchNorm and ReLU: they then see a quarter of the pixels."""
     first, second = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
     for convolution in (first, second):
-        nn.init.dirac_(convolution.weight.data[:convolution.in_channels])
+        nn.init.dirac_(convolution.weight.data[: convolution.in_channels])
     return nn.Sequential(
         first,
         nn.MaxPool2d(2),

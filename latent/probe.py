@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from latent import device as devices
 from latent.data import Split
+from latent.errors import UserError
 from latent.losses import mean_absolute_error
 from latent.train import epoch_generator
 from latent.views import Views, to_float, view
@@ -60,23 +61,36 @@ def predict_views(encoder: nn.Module, classifier: nn.Module, images: Tensor) -> 
 
 
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
-    """Share of right answers, in percent."""
+    """Share of right answers, in percent. Raises UserError where there is none, or not one label for each."""
+    _require_labels(probabilities, labels)
     return 100 * (probabilities.argmax(1) == labels).float().mean().item()
 
 
 @torch.no_grad()
 def reconstruction_error(encoder: nn.Module, decoder: nn.Module, images: Tensor) -> float:
-    """Mean absolute error of the reconstructions, pixels in [0, 1]."""
+    """Mean absolute error of the reconstructions, pixels in [0, 1]. Raises UserError where there is no image."""
     encoder.eval(), decoder.eval()
     total = sum(mean_absolute_error(decoder(encoder(to_float(b))), to_float(b)).item() * len(b) for b in images.split(BATCH))
     return total / len(images)
 
 
 def knn_accuracy(known: Tensor, known_labels: Tensor, latents: Tensor, labels: Tensor, neighbours: int = 5) -> float:
-    """Accuracy in percent of a vote of the nearest `known` latents by cosine similarity."""
+    """Accuracy in percent of a vote of the nearest `known` latents by cosine similarity.
+
+    Raises UserError where there are fewer known latents than neighbours, none to judge, or not one label for each.
+    """
+    _require_labels(known, known_labels)
+    _require_labels(latents, labels)
+    if not 1 <= neighbours <= len(known):
+        raise UserError(f"a vote of {neighbours} neighbours needs at least as many known latents, got {len(known)}")
     known = F.normalize(known, dim=1)
     votes = [known_labels[(F.normalize(part, dim=1) @ known.T).topk(neighbours).indices] for part in latents.split(BATCH)]
     return 100 * (torch.cat(votes).mode(1).values == labels).float().mean().item()
+
+
+def _require_labels(points: Tensor, labels: Tensor) -> None:
+    if not len(points) or labels.shape != points.shape[:1]:
+        raise UserError(f"points and labels must be as many, and at least one; got {tuple(points.shape)} and {tuple(labels.shape)}")
 
 
 def silhouette(latents: Tensor, labels: Tensor) -> float:

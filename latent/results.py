@@ -4,15 +4,19 @@ import hashlib
 import json
 import os
 import statistics
+from functools import cache
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import nn
 
-from latent.data import Dataset, uses_standin
+from latent import files
+from latent.data import FORMS, Dataset, uses_standin
 from latent.errors import UserError
-from latent.recipes import Recipe
+from latent.objectives import build
+from latent.recipes import RECIPES, Recipe
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -39,26 +43,53 @@ def is_current(record: dict, recipe: Recipe, data: Dataset, networks: nn.ModuleD
     return _made_with(record) == (recipe.as_dict(), data.digest, signature(networks))
 
 
-def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None) -> None:
-    """Store a record and, if given, the weights: each file whole or not at all."""
-    target = path(experiment, seed, ".json")
-    target.parent.mkdir(parents=True, exist_ok=True)
+def is_stale(record: dict) -> bool:
+    """Whether `record` was made by a recipe that is no longer there, at any scale, or with networks that are now built otherwise."""
+    name = record["experiment"]
+    scale = next((scale for scale, plans in RECIPES.items() if name in plans and plans[name].as_dict() == record["recipe"]), None)
+    return scale is None or _signature_of(name, scale) != record["signature"]
+
+
+@cache
+def _signature_of(experiment: str, scale: str) -> str:
+    plan = RECIPES[scale][experiment]
+    return signature(build(plan, *FORMS[plan.dataset], seed=0))
+
+
+def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None) -> dict:
+    """Store a record and, if given, the weights, whose SHA-256 the record keeps: each file whole or not at all.
+
+    Returns the record as it is stored. Raises UserError where a file cannot be written.
+    """
     if networks is not None:
-        _replace(path(experiment, seed, ".safetensors"), lambda file: save_file(pack(networks), file))
-    _replace(target, lambda file: file.write_text(json.dumps(record, indent=1) + "\n"))
-
-
-def _replace(target: Path, write_file) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    write_file(temporary)
-    temporary.replace(target)
+        weights = save(pack(networks))
+        record = record | {"weights": hashlib.sha256(weights).hexdigest()}
+        files.write(path(experiment, seed, ".safetensors"), weights)
+    files.write(path(experiment, seed, ".json"), (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    return record
 
 
 def read(experiment: str) -> list[dict]:
-    """The records of an experiment, by seed. Seeds of another recipe, model or data than the first one's are left out."""
-    files = sorted((folder() / experiment).glob("seed*.json"), key=lambda file: int(file.stem.removeprefix("seed")))
-    records = [json.loads(file.read_text()) for file in files]
+    """The records of an experiment, by seed. Seeds of another recipe, model or data than the first one's are left out.
+
+    Raises UserError at a record that is damaged, or that is of another experiment or seed than its place says.
+    """
+    seeds = {file.stem.removeprefix("seed"): file for file in (folder() / experiment).glob("seed*.json")}
+    records = [_read(experiment, int(seed), seeds[seed]) for seed in sorted(filter(str.isdecimal, seeds), key=int)]
     return [record for record in records if _made_with(record) == _made_with(records[0])]
+
+
+def _read(experiment: str, seed: int, file: Path) -> dict:
+    remedy = f"run `latent train {experiment} --seed {seed}`"
+    try:
+        record = json.loads(file.read_bytes())
+        place = record["experiment"], record["seed"]
+        _made_with(record), record["measures"]["test_accuracy"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged or of another version; {remedy}") from error
+    if place != (experiment, seed):
+        raise UserError(f"{file} is a record of {place[0]}, seed {place[1]}, not of {experiment}, seed {seed}; {remedy}")
+    return record
 
 
 def _made_with(record: dict) -> tuple:
@@ -66,14 +97,18 @@ def _made_with(record: dict) -> tuple:
 
 
 def load_weights(experiment: str, seed: int, networks: nn.ModuleDict) -> nn.ModuleDict:
-    """Fill `networks` with stored weights. Raises UserError if there are none or they do not fit."""
-    file = path(experiment, seed, ".safetensors")
-    if not file.exists():
-        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder()}; run `latent train {experiment} --seed {seed}`")
+    """Fill `networks` with stored weights. Raises UserError if there are none, or they are not those of the record, or do not fit."""
+    file, remedy = path(experiment, seed, ".safetensors"), f"run `latent train {experiment} --seed {seed}`"
+    record = next((record for record in read(experiment) if record["seed"] == seed), None)
+    if record is None or not file.exists():
+        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder()}; {remedy}")
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != record.get("weights"):
+        raise UserError(f"{file} is damaged or not the file that seed{seed}.json was stored with; restore it, or {remedy}")
     try:
-        networks.load_state_dict(unpack(load_file(file)))
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"{file.name} of {experiment} does not fit its recipe; run `latent train {experiment} --seed {seed}`") from error
+        networks.load_state_dict(unpack(load(content)))
+    except (RuntimeError, ValueError, SafetensorError) as error:
+        raise UserError(f"{file.name} of {experiment} does not fit its recipe; {remedy}") from error
     return networks
 
 
@@ -96,14 +131,17 @@ def unpack(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def summary(experiment: str) -> dict | None:
-    """Means and standard deviations over the seeds of an experiment, accuracies in percent; None without results."""
+    """Means and standard deviations over the seeds of an experiment, accuracies in percent; None without results.
+
+    Results that are stale (see `is_stale`) are not given: their values are None.
+    """
     records = read(experiment)
     if not records:
         return None
-    row: dict = {"experiment": experiment, "seeds": len(records)}
+    row: dict = {"experiment": experiment, "seeds": len(records), "stale": is_stale(records[0])}
     for key in ("train_accuracy", "validation_accuracy", "test_accuracy", "test_mae"):
         values = [record["measures"].get(key) for record in records]
-        known = None not in values
+        known = None not in values and not row["stale"]
         row[key] = statistics.fmean(values) if known else None
         row[f"{key}_std"] = statistics.stdev(values) if known and len(values) > 1 else None
     return row

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent import results
+from latent import files, results
 from latent.errors import UserError
 from latent.names import EXPERIMENTS, VARIANTS
 
@@ -13,12 +13,24 @@ HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test % (6
 
 
 def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]:
-    """One formatted row an experiment: mean ± standard deviation over the seeds; a dash where there is nothing."""
+    """One formatted row an experiment: mean ± standard deviation over the seeds; a dash where there is nothing.
+
+    Of results that are stale no number is shown.
+    """
     return [_row(name, results.read(name)) for name in experiments]
 
 
 def _row(name: str, records: list[dict]) -> list[str]:
-    keys = {"train_accuracy": 2, "validation_accuracy": 2, "test_accuracy": 2, "test_views_accuracy": 2, "test_knn_accuracy": 2, "test_mae": 4}
+    keys = {
+        "train_accuracy": 2,
+        "validation_accuracy": 2,
+        "test_accuracy": 2,
+        "test_views_accuracy": 2,
+        "test_knn_accuracy": 2,
+        "test_mae": 4,
+    }
+    if records and results.is_stale(records[0]):
+        return [name, "stale: train again", *["–"] * len(keys)]
     cells = [spread([record["measures"].get(key) for record in records], digits) for key, digits in keys.items()]
     return [name, str(len(records)), *cells]
 
@@ -47,7 +59,10 @@ BEGIN, END = "<!-- results -->\n", "<!-- end -->"
 
 def write_into(path: Path) -> None:
     """Put the table of results between the two marks of a Markdown file. Raises UserError where there are none."""
-    before, begin, rest = path.read_text().partition(BEGIN)
+    try:
+        before, begin, rest = path.read_text(encoding="utf-8").partition(BEGIN)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as text; give a Markdown file that is there") from error
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise UserError(f"{path} has no place for the results; add the lines {BEGIN.strip()} and {END}")
@@ -55,4 +70,4 @@ def write_into(path: Path) -> None:
         "Accuracy in percent of the classifier on latents (and of a vote of the five nearest training latents), mean absolute error of the "
         "reconstructions; mean ± standard deviation over the seeds where there are several. Chosen on validation, test read once per model."
     )
-    path.write_text(f"{before}{begin}{markdown(HEADER, rows())}\n\n{note}\n{end}{after}")
+    files.write(path, f"{before}{begin}{markdown(HEADER, rows())}\n\n{note}\n{end}{after}".encode())

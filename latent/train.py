@@ -1,11 +1,9 @@
 """The one training loop."""
 
 import math
-import os
 import statistics
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,6 +11,8 @@ from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
 from latent import device as devices
+from latent import distributed
+from latent.checkpoints import Checkpoint
 from latent.errors import UserError
 from latent.muon import Muon
 from latent.objectives import Objective
@@ -28,53 +28,73 @@ def fit(
     training: Training,
     seed: int,
     watch: Callable[[], dict[str, float]],
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     title: str = "",
 ) -> list[dict[str, float]]:
     """Train `networks` in place on `inputs` (N, …) and `labels` (N,), all on one device; return the curves, one dict an epoch.
 
-    watch: what to measure on the validation set after each epoch. checkpoint: a file from which an interrupted training goes
-    on. Every epoch draws from a generator of its own, seeded by (seed, epoch): a resumed run is the run never interrupted.
+    watch: what to measure on the validation set after each epoch. checkpoint: from which an interrupted training goes on.
+    Every epoch draws from a generator of its own, seeded by (seed, epoch), and the learning rate depends on the share of the
+    training done alone: a resumed run is the run never interrupted.
     An epoch's `seconds` are its steps times the median step, so that a machine that slept in between does not count.
-    Raises UserError where the loss is no longer a number.
+    Raises UserError where the loss, a measure or a weight is no longer a number (the last checkpoint is then kept), and where
+    there are too few images for a batch.
     """
+    size = min(training.batch, len(inputs))
+    if size < 2 or training.epochs < 1:
+        raise UserError(f"{title}: training needs 1 epoch and 2 images in a batch at least, got {training.epochs} and {size}")
     optimizers = make_optimizers(networks, training)
-    curves = restore(checkpoint, networks, optimizers)
-    steps = len(inputs) // min(training.batch, len(inputs))  # an incomplete last batch is left to the next epoch's order
+    curves = checkpoint.restore(networks, optimizers) if checkpoint else []
+    compute = distributed.parallel(networks, objective)
+    steps = len(inputs) // size  # an incomplete last batch is left to the next epoch's order
     for epoch in range(len(curves), training.epochs):
         generator = epoch_generator(seed, epoch, inputs.device)
-        batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(min(training.batch, len(inputs)))
+        batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(size)[:steps]
+        if distributed.rank() > 0:  # one order for all processes, but views and dropout of its own for each
+            generator = epoch_generator(seed, epoch, inputs.device, distributed.rank())
         networks.train()
         total, durations = 0.0, []
-        progress = tqdm(batches[:steps], desc=f"{title} {epoch + 1}/{training.epochs}", unit="batch", leave=False, mininterval=1)
-        for step, batch in enumerate(progress):
-            start = time.perf_counter()
-            set_learning_rate(optimizers, training, (epoch + step / steps) / training.epochs)
-            with devices.autocast(inputs.device):
-                loss = objective(networks, inputs[batch], labels[batch], recipe, generator)
-            networks.zero_grad()
-            loss.backward()
-            for optimizer in optimizers:
-                optimizer.step()
-            total += loss.item()
-            durations.append(time.perf_counter() - start)
-            if not math.isfinite(total):
-                raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
-            progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
+        with _progress(batches, f"{title} {epoch + 1}/{training.epochs}") as progress:
+            for step, batch in enumerate(progress):
+                start = time.perf_counter()
+                set_learning_rate(optimizers, training, (epoch + step / steps) / training.epochs)
+                mine = distributed.share(batch)
+                with devices.autocast(inputs.device):
+                    loss = compute(inputs[mine], labels[mine], recipe, generator)
+                networks.zero_grad()
+                loss.backward()
+                for optimizer in optimizers:
+                    optimizer.step()
+                total += loss.item()
+                durations.append(time.perf_counter() - start)
+                if not math.isfinite(total):
+                    raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+                progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
         seconds = round(steps * statistics.median(durations), 2)
-        with devices.autocast(inputs.device):
+        with devices.autocast(inputs.device), distributed.apart():
             watched = watch()
-        curves.append({"epoch": epoch + 1, "seconds": seconds, "train_loss": total / steps, **watched})
-        save(checkpoint, networks, optimizers, curves)
+        train_loss = distributed.mean(total / steps, inputs.device)
+        curves.append({"epoch": epoch + 1, "seconds": seconds, "train_loss": train_loss, **watched})
+        _require_numbers(title, networks, curves[-1])
+        if checkpoint and distributed.rank() == 0:
+            checkpoint.save(networks, optimizers, curves)
     networks.eval()
     return curves
 
 
-def epoch_generator(seed: int, epoch: int, device: torch.device) -> Generator:
+def _require_numbers(title: str, networks: nn.ModuleDict, measured: dict[str, float]) -> None:
+    """A last step can spoil the weights behind a loss that was still a number: such weights must not be stored."""
+    whole = all(torch.isfinite(tensor).all() for tensor in networks.state_dict().values())
+    if not (whole and all(map(math.isfinite, measured.values()))):
+        raise UserError(f"{title}: weights or measures are no longer numbers after epoch {measured['epoch']}; lower the learning rate")
+
+
+def epoch_generator(seed: int, epoch: int, device: torch.device, rank: int = 0) -> Generator:
     """The random numbers of one epoch: order and views from the generator returned, dropout from torch's own."""
-    torch.manual_seed(100_003 * seed + epoch)
-    return Generator(device).manual_seed(100_003 * seed + epoch)
+    number = 100_003 * seed + epoch + 1_000_000_007_000 * rank
+    torch.manual_seed(number)
+    return Generator(device).manual_seed(number)
 
 
 def make_optimizers(networks: nn.ModuleDict, training: Training) -> list[Optimizer]:
@@ -86,7 +106,7 @@ def make_optimizers(networks: nn.ModuleDict, training: Training) -> list[Optimiz
     if training.optimizer == "adamw":
         optimizers = [_adamw(learned, training.learning_rate, training.weight_decay)]
     elif training.optimizer == "muon":
-        before_norm = {module.weight for module in networks.modules() if getattr(module, "bias", module) is None and module.weight.requires_grad}
+        before_norm = {module.weight for module in networks.modules() if getattr(module, "bias", module) is None}
         inner, rest = [p for p in learned if p in before_norm], [p for p in learned if p not in before_norm]
         optimizers = [Muon(inner, training.learning_rate), _adamw(rest, training.learning_rate / 50, training.weight_decay)]
     else:
@@ -110,25 +130,8 @@ def set_learning_rate(optimizers: list[Optimizer], training: Training, progress:
             group["lr"] = group["peak"] * share
 
 
-def save(checkpoint: Path | None, networks: nn.ModuleDict, optimizers: list[Optimizer], curves: list[dict]) -> None:
-    """Write the state after an epoch, whole or not at all."""
-    if checkpoint is None:
-        return
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoint.with_suffix(f".{os.getpid()}.tmp")
-    torch.save({"networks": networks.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "curves": curves}, temporary)
-    temporary.replace(checkpoint)
-
-
-def restore(checkpoint: Path | None, networks: nn.ModuleDict, optimizers: list[Optimizer]) -> list[dict]:
-    """Load the state after the last finished epoch, if there is one; return the curves so far."""
-    if checkpoint is None or not checkpoint.exists():
-        return []
-    state = torch.load(checkpoint, weights_only=True)
-    networks.load_state_dict(state["networks"])
-    for optimizer, stored in zip(optimizers, state["optimizers"]):
-        optimizer.load_state_dict(stored)
-    return state["curves"]
+def _progress(batches: Sequence[Tensor], title: str) -> tqdm:
+    return tqdm(batches, desc=title, unit="batch", leave=False, mininterval=1, disable=distributed.rank() > 0)
 
 
 def _speed(progress: tqdm, batch: int) -> str:

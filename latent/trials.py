@@ -5,38 +5,71 @@ Each is a row of results/trials.json; results/experiments.md shows them as table
 
 import ast
 import json
-import os
+import math
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import get_args, get_origin
 
 import torch
 
-from latent import experiment, results
+from latent import experiment, files, results
 from latent.data import Split, load
 from latent.errors import UserError
+from latent.objectives import OBJECTIVES
 from latent.recipes import Recipe
+
+COUNTS = {"epochs", "batch", "copies", "widths", "grid", "latent", "decoder_widths", "levels", "projection", "hidden"}
+SHARES = {"dropout", "label_smoothing", "warmup", "jittered", "grey", "zoom"}
 
 
 def change(plan, changes: dict[str, str]):
     """A recipe with values replaced: {"encoder.epochs": "3", "levels": "2"}; values are Python literals, anything else a word.
 
-    Raises UserError where a field does not exist.
+    Raises UserError where a field does not exist or cannot take the value.
     """
     for place, text in changes.items():
         name, _, rest = place.partition(".")
-        if name not in {field.name for field in fields(plan)}:
+        if name not in {field.name for field in fields(plan)} or (rest and not is_dataclass(getattr(plan, name))):
             raise UserError(f"no value {place!r} in {type(plan).__name__}; choose one of: {', '.join(f.name for f in fields(plan))}")
         value = change(getattr(plan, name), {rest: text}) if rest else _literal(text)
         if is_dataclass(getattr(plan, name)) and not is_dataclass(value):
             raise UserError(f"{place!r} is a group of values; set one of: {', '.join(f.name for f in fields(getattr(plan, name)))}")
-        plan = replace(plan, **{name: value})
+        plan = replace(plan, **{name: value if rest else _fitting(plan, name, value)})
     return plan
+
+
+def _fitting(plan, name: str, value):
+    """`value` if the field `name` can take it."""
+    kind = next(field.type for field in fields(plan) if field.name == name)
+    if not _is_a(kind, value):
+        was = getattr(plan, name)
+        raise UserError(f"{name} cannot be {value!r}: write it as {was!r} is written")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, (int, float)):
+            low, high = 1 if name in COUNTS else 0, 1 if name in SHARES else math.inf
+            if not (low <= number <= high and math.isfinite(number)):
+                raise UserError(f"{name} cannot be {number}: give {f'{low} to {high}' if high < math.inf else f'{low} or more'}")
+    if name == "objective" and value not in OBJECTIVES:
+        raise UserError(f"unknown objective {value!r}; choose one of: {', '.join(OBJECTIVES)}")
+    return value
+
+
+def _is_a(kind, value) -> bool:
+    """Whether `value` is of the type that a recipe declares; whole numbers are numbers, truth values are not."""
+    if get_origin(kind) is tuple:
+        inside, length = get_args(kind)[0], None if get_args(kind)[-1] is ... else len(get_args(kind))
+        return isinstance(value, tuple) and len(value) == (length or len(value)) and all(_is_a(inside, part) for part in value)
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return not isinstance(kind, type) or isinstance(value, kind) or is_dataclass(kind)
 
 
 def _literal(text: str):
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):  # the last two: brackets in brackets without end
         return text
 
 
@@ -46,6 +79,7 @@ def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, 
     images: how many training images to use, for a quick look; all of them by default.
     """
     tried, data = change(plan, changes), load(plan.dataset)
+    read()  # a log that is damaged is better found before the training
     train = Split(data.train.images[:images], data.train.labels[:images])
     trained = experiment.train(name, tried, replace(data, train=train), seed, device, test=False)
     measures = {key: value for key, value in trained.record["measures"].items() if key.startswith("validation")}
@@ -97,13 +131,17 @@ def _words(changes: dict[str, object]) -> str:
 
 
 def read() -> list[dict]:
-    """All rows, in the order in which they were tried."""
+    """All rows, in the order in which they were tried. Raises UserError where the log is damaged."""
     log = results.folder() / "trials.json"
-    return json.loads(log.read_text()) if log.exists() else []
+    try:
+        rows = json.loads(log.read_bytes()) if log.exists() else []
+        for row in rows:
+            row["experiment"], row["recipe"]
+        return rows
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{log} is damaged; restore it, or move it away to begin another") from error
 
 
 def _append(log: Path, row: dict) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    temporary = log.with_name(f".{log.name}.{os.getpid()}")
-    temporary.write_text("[\n" + ",\n".join(json.dumps(one) for one in [*read(), row]) + "\n]\n")
-    temporary.replace(log)
+    with files.turn(log.with_name(f".{log.name}.lock")):
+        files.write(log, ("[\n" + ",\n".join(json.dumps(one) for one in [*read(), row]) + "\n]\n").encode())

@@ -38,12 +38,16 @@ class Views:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 (B, C, H, W) to float32 pixels in [0, 1], channels_last."""
+    """uint8 (B, C, H, W) to float32 pixels in [0, 1], channels_last. Raises TypeError on any other type or shape."""
+    if images.dtype != torch.uint8 or images.ndim != 4:
+        raise TypeError(f"images are uint8 (B, C, H, W), got {images.dtype} {tuple(images.shape)}")
     return images.to(torch.float32, memory_format=torch.channels_last) / 255
 
 
 def view(x: Tensor, views: Views, generator: Generator) -> Tensor:
     """One random view of each image: (B, C, H, W) in [0, 1] to (B, C, H, W), or the side asked for, channels_last."""
+    if not len(x):  # affine_grid takes no empty batch
+        return x
     if views.shift or views.flip or views.rotate or views.zoom < 1 or views.stretch or views.side:
         x = _move(x, views, generator)
     if views.jitter or views.grey:

@@ -14,7 +14,12 @@ from latent.errors import UserError
 from latent.views import Views
 
 CPU = torch.device("cpu")
-OBJECTIVES = {"reconstruct": "cifar-ae", "classify": "cifar-guided", "contrast": "mnist-contrastive", "contrast_labels": "mnist-contrastive-labels"}
+OBJECTIVES = {
+    "reconstruct": "cifar-ae",
+    "classify": "cifar-guided",
+    "contrast": "mnist-contrastive",
+    "contrast_labels": "mnist-contrastive-labels",
+}
 
 
 def step(name: str) -> dict[str, torch.Tensor]:

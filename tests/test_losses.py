@@ -57,19 +57,26 @@ def test_nt_xent_prefers_the_right_partner():
     assert nt_xent(first, first, 0.2) < nt_xent(first, first.roll(1, 0), 0.2)
 
 
-def test_nt_xent_gradient_is_the_numerical_one():
+def test_gradients_are_the_numerical_ones():
     first, second = (z.requires_grad_() for z in pair(n=3, d=4))
-    # The loss computes in float32 (bfloat16 comes in under autocast), hence the loose step.
-    analytic = torch.autograd.grad(nt_xent(first, second, 0.5), first)[0]
-    step = 1e-3
-    with torch.no_grad():
-        for place in np.ndindex(*first.shape):
-            bump = torch.zeros_like(first)
-            bump[place] = step
-            slope = (
-                slow_nt_xent((first + bump).numpy(), second.numpy(), 0.5) - slow_nt_xent((first - bump).numpy(), second.numpy(), 0.5)
-            ) / (2 * step)
-            assert analytic[place].item() == pytest.approx(slope, abs=1e-5)
+    assert torch.autograd.gradcheck(lambda a, b: nt_xent(a, b, 0.5), (first, second))
+    labels = torch.tensor([0, 1, 0, 1, 0, 2])
+    assert torch.autograd.gradcheck(lambda a, b: supervised_contrastive(torch.cat([a, b]), labels, 0.5), (first, second))
+    x, y = torch.rand(2, 1, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.autograd.gradcheck(lambda a: pyramid_error(a, y, 2), x.requires_grad_())
+
+
+def test_bfloat16_projections_move_a_contrastive_loss_by_less_than_a_thousandth():
+    z = torch.randn(256, 128, generator=torch.Generator().manual_seed(0))
+    first, second = z, z + 0.5 * torch.randn(256, 128, generator=torch.Generator().manual_seed(1))
+    labels = (torch.arange(256) % 10).repeat(2)
+    for temperature in (0.1, 0.2, 0.5):
+        exact = nt_xent(first, second, temperature), supervised_contrastive(torch.cat([first, second]), labels, temperature)
+        with torch.autocast("cpu", torch.bfloat16):  # as in training, where the head's output is bfloat16
+            a, b = first.bfloat16(), second.bfloat16()
+            rounded = nt_xent(a, b, temperature), supervised_contrastive(torch.cat([a, b]), labels, temperature)
+        for loss, reference in zip(rounded, exact):
+            assert loss.dtype == torch.float32 and loss.item() == pytest.approx(reference.item(), rel=1e-3)
 
 
 def test_supervised_contrastive_equals_the_slow_loop():

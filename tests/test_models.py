@@ -48,6 +48,17 @@ def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
     assert torch.allclose(encoder(x)[2:3], encoder(x[2:3]), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["mnist-ae", "mnist-contrastive", "cifar-ae"])
+def test_bfloat16_moves_latents_by_less_than_three_percent(name):
+    plan = recipe(name, "tiny")
+    images = load(plan.dataset).train.images[:64].float() / 255
+    encoder = freeze(build(plan, *images.shape[1:3], seed=0)["encoder"])
+    exact = encoder(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = encoder(images).float()
+    assert (rounded - exact).norm() < 0.03 * exact.norm()
+
+
 def test_an_autoencoder_beside_pca_starts_as_pca_and_stays_an_image_when_judged():
     plan = replace(recipe("cifar-ae", "tiny"), beside_pca=True)
     networks = build(plan, 3, 32, seed=0)

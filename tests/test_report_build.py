@@ -9,6 +9,7 @@ import pytest
 from nbformat import v4
 from pypdf import PdfReader
 
+from latent.errors import UserError
 from latent.report import ReportError
 from latent.report.build import build_dry, build_wet, digest
 from latent.report.exporter import Document
@@ -128,7 +129,7 @@ def test_errors_in_the_merged_report_name_notebook_and_cell(root):
     with pytest.raises(ReportError, match=r"^notebook 05_cifar_guided, cell 5: unknown formula \\foo;"):
         build_wet(root / "notebooks", root)
     assert (root / "wet.pdf").read_bytes() == before
-    assert not list(root.glob("*.part"))
+    assert not list(root.glob(".*.tmp"))
 
 
 def test_notebooks_that_were_not_run_in_order_are_refused(root):
@@ -213,6 +214,48 @@ def test_reports_older_than_their_notebooks_are_refused(root):
     assert refused(root).startswith("dry/dry.ipynb is missing")
 
 
+def test_a_report_takes_no_notebook_and_no_picture_from_elsewhere(root, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"")
+    for target in ("../../secret.png", str(secret), "link.png"):
+        (root / "dry/link.png").unlink(missing_ok=True)
+        (root / "dry/link.png").symlink_to(secret)
+        edit(root / "dry/dry.ipynb", lambda made: setattr(made.cells[1], "source", f"![a picture]({target})"))  # noqa: B023
+        with pytest.raises(ReportError, match=r"notebook dry, cell 2: the image \S+ lies outside of the notebook's folder"):
+            build_dry(root / "dry", root)
+    notebook = root / "notebooks/01_mnist_ae.ipynb"
+    notebook.rename(tmp_path / "elsewhere.ipynb")
+    notebook.symlink_to(tmp_path / "elsewhere.ipynb")
+    with pytest.raises(ReportError, match=r"notebooks/01_mnist_ae.ipynb is a link out of its folder"):
+        build_wet(root / "notebooks", root)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe\x00",
+        b'{"cells": 3, "nbformat": 4}',
+        b'{"nbformat": "x"}',
+        b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code"}]}',
+    ],
+)
+def test_a_file_that_is_no_notebook_is_refused_in_one_line(root, content):
+    (root / "dry/dry.ipynb").write_bytes(content)
+    with pytest.raises(ReportError, match=r"^dry/dry.ipynb is not a notebook; restore it$"):
+        build_dry(root / "dry", root)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_keeps_the_old_report(root):
+    with pytest.raises(UserError, match=r"cannot be written .*what was there is kept"):
+        build_dry(root / "dry", root / "main.py")
+    with pytest.raises(UserError, match=r"123456789-987654321.zip cannot be written"):
+        submit(*IDS, root, root / "main.py")
+
+
 @pytest.mark.parametrize("folder", [False, True])
 def test_links_out_of_the_project_are_refused(root, tmp_path, folder):
     outside = tmp_path / "outside"
@@ -229,6 +272,7 @@ def test_links_out_of_the_project_are_refused(root, tmp_path, folder):
         ("C:\\" + "Users\\ada", "path of someone's machine"),
         ("key = 'ghp_" + "a1" * 18 + "'", "an access token"),
         ("-----BEGIN RSA " + "PRIVATE KEY-----", "a private key"),
+        ('"trusted"' + ": true", "a notebook's mark of trust"),
     ],
 )
 def test_what_should_stay_private_is_found_and_not_repeated(root, line, complaint):

@@ -1,14 +1,16 @@
 """The store: what is written is read back, what changed is stale, what does not fit is refused."""
 
+import hashlib
 import json
 import statistics
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from latent import experiment, objectives, recipes, results, tables, trials, verify
-from latent.data import load
+from latent.data import FORMS, load
 from latent.errors import UserError
 from latent.recipes import Recipe
 
@@ -18,6 +20,14 @@ CPU = torch.device("cpu")
 def stored(name="mnist-ae"):
     plan = recipes.recipe(name, "tiny")
     return experiment.train_and_store(name, plan, load(plan.dataset), 0, CPU)
+
+
+def made(name, seed, measures, plan=None):
+    """A record with these measures, as a run of `plan` (today's recipe, if none) would leave it."""
+    plan = plan or recipes.recipe(name, "tiny")
+    signature = results.signature(objectives.build(plan, *FORMS[plan.dataset], 0))
+    made_with = {"experiment": name, "seed": seed, "recipe": plan.as_dict(), "data": {"digest": ""}, "signature": signature}
+    return made_with | {"measures": measures}
 
 
 def test_a_stored_run_is_loaded_and_not_trained_again(monkeypatch):
@@ -54,7 +64,7 @@ def test_verify_notices_a_false_claim():
 def test_no_checkpoint_is_left_behind_and_no_temporary_file():
     stored()
     files = [file.name for file in results.folder().rglob("*") if file.is_file()]
-    assert sorted(files) == ["seed0.json", "seed0.safetensors"]
+    assert sorted(files) == ["mnist-ae-seed0.lock", "seed0.json", "seed0.safetensors"]  # a lock that nobody holds
 
 
 def test_weights_of_another_experiment_are_refused():
@@ -62,6 +72,50 @@ def test_weights_of_another_experiment_are_refused():
     other = objectives.build(recipes.recipe("cifar-ae", "tiny"), 3, 32, 0)
     with pytest.raises(UserError, match="does not fit its recipe"):
         results.load_weights("mnist-ae", 0, other)
+
+
+def test_weights_that_are_cut_changed_or_of_another_run_are_refused_in_one_line():
+    run = stored()
+    file = results.path("mnist-ae", 0, ".safetensors")
+    good, middle = file.read_bytes(), 5_000
+    other = objectives.build(run.recipe, 1, 28, 7)  # fits, but is not what was judged
+    forged = save(results.pack(other))
+    for content in (b"", good[:100], good[:-1], good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :], forged):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=r"seed0.safetensors is damaged or not the file that seed0.json was stored with") as caught:
+            verify.verify("mnist-ae", CPU)
+        assert "\n" not in str(caught.value) and file.read_bytes() == content
+    results.write("mnist-ae", 0, run.record | {"weights": hashlib.sha256(good[:100]).hexdigest()}, None)
+    file.write_bytes(good[:100])  # even where the checksum is right
+    with pytest.raises(UserError, match="does not fit its recipe"):
+        results.load_weights("mnist-ae", 0, run.networks)
+
+
+def test_a_record_that_is_damaged_or_of_another_place_is_named():
+    stored()
+    file = results.path("mnist-ae", 0, ".json")
+    good = file.read_text()
+    for content in ("", good[:-50], "[]", "null", '{"experiment": "mnist-ae", "seed": 0}', "\udcff".encode("utf-8", "surrogatepass")):
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(UserError, match=r"mnist-ae/seed0.json is damaged or of another version; run `latent train mnist-ae --seed 0`"):
+            results.read("mnist-ae")
+    file.with_name("seed3.json").write_text(good)
+    file.write_text(good)
+    with pytest.raises(UserError, match=r"seed3.json is a record of mnist-ae, seed 0, not of mnist-ae, seed 3"):
+        results.read("mnist-ae")
+    file.with_name("seed3.json").rename(file.with_name("seed0 (copy).json"))  # no record's name
+    assert len(results.read("mnist-ae")) == 1
+
+
+def test_a_log_of_trials_that_is_damaged_is_named_before_the_training_and_kept(monkeypatch):
+    monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("trained"))
+    log = results.folder() / "trials.json"
+    log.parent.mkdir(parents=True)
+    for content in ("", "[", "[1]", '{"experiment": 1}'):
+        log.write_text(content)
+        with pytest.raises(UserError, match=r"trials.json is damaged; restore it, or move it away"):
+            trials.run("mnist-ae", recipes.recipe("mnist-ae", "tiny"), {}, CPU)
+        assert log.read_text() == content
 
 
 def test_missing_results_are_an_error_that_says_what_to_run():
@@ -91,13 +145,29 @@ def test_unknown_names_are_refused():
 def test_a_table_gives_mean_and_deviation_over_seeds():
     values = [97.5, 98.25, 98.75]
     for seed, value in enumerate(values):
-        made_with = {"recipe": {}, "data": {"digest": ""}, "signature": ""}
-        results.write("mnist-guided", seed, {"seed": seed, "measures": {"test_accuracy": value, "train_accuracy": 99.0}} | made_with, None)
+        results.write("mnist-guided", seed, made("mnist-guided", seed, {"test_accuracy": value, "train_accuracy": 99.0}), None)
     row = results.summary("mnist-guided")
     assert row["seeds"] == 3 and row["test_accuracy"] == statistics.fmean(values) and row["test_mae"] is None
     assert row["test_accuracy_std"] == pytest.approx(statistics.stdev(values))
     assert f"{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}" in tables.markdown(tables.HEADER, tables.rows())
     assert tables.spread([1.0], 1) == "1.0" and tables.spread([], 1) == "–"
+
+
+def test_results_of_a_recipe_that_is_gone_are_called_stale_and_no_number_of_them_is_shown(monkeypatch):
+    plan = replace(recipes.recipe("mnist-ae"), levels=3)
+    results.write("mnist-ae", 0, made("mnist-ae", 0, {"test_accuracy": 98.76, "test_mae": 0.0123}, plan), None)
+    assert results.read("mnist-ae")
+    [row] = tables.rows(["mnist-ae"])
+    assert row[:2] == ["mnist-ae", "stale: train again"] and set(row[2:]) == {"–"}
+    row = results.summary("mnist-ae")
+    assert row["stale"] and row["test_accuracy"] is None and row["test_mae"] is None
+    monkeypatch.setitem(recipes.RECIPES["gpu"], "mnist-ae", plan)  # a recipe at any scale is a recipe of today
+    results._signature_of.cache_clear()
+    assert tables.rows(["mnist-ae"])[0][4] == "98.76"
+    record = made("mnist-ae", 0, {"test_accuracy": 98.76}, plan) | {"signature": "of other networks"}
+    results.write("mnist-ae", 0, record, None)
+    assert tables.rows(["mnist-ae"])[0][1] == "stale: train again"
+    results._signature_of.cache_clear()
 
 
 def test_seeds_of_another_recipe_are_not_averaged_with_the_first():
@@ -126,7 +196,26 @@ def test_trials_are_compared_with_the_first_of_their_block():
     assert trials.rows("mnist-ae", plan)[1][-1] == "no" and trials.rows("cifar-ae", plan) == []
 
 
-@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}])
+WRONG = {
+    "encoder.epochs": ("three", "0", "2.5", "True"),
+    "encoder.batch": ("-1",),
+    "encoder.learning_rate": ("nan", "1e999", "-0.1", "(1,)"),
+    "encoder.views.zoom": ("1.5",),
+    "encoder.views.flip": ("1",),
+    "widths": ("8", "(8, 8)", "(8, 8, 'x')", "[8, 8, 8]"),
+    "hidden": ("(0,)",),
+    "dropout": ("2",),
+    "objective": ("guess", "3"),
+}
+
+
+@pytest.mark.parametrize(("place", "text"), [(place, text) for place, texts in WRONG.items() for text in texts])
+def test_a_value_that_cannot_be_is_refused(place, text):
+    with pytest.raises(UserError, match=f"{place.split('.')[-1]}.* cannot be|unknown objective|choose one of"):
+        trials.change(recipes.recipe("mnist-ae", "tiny"), {place: text})
+
+
+@pytest.mark.parametrize("changes", [{"epochs": "3"}, {"encoder.speed": "3"}, {"encoder": "3"}, {"dataset.x": "3"}, {"": "3"}, {".": "3"}])
 def test_a_trial_of_a_value_that_does_not_exist_is_refused(changes):
     with pytest.raises(UserError, match="one of"):
         trials.change(recipes.recipe("mnist-ae", "tiny"), changes)

@@ -1,13 +1,13 @@
 """The PDFs of the project: wet.pdf from notebooks/, dry.pdf and its companions from dry/."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from latent import files
 from latent.report import ReportError
 from latent.report.merge import check_run, merge
 from latent.report.requirements import NOTEBOOKS, cover
@@ -55,13 +55,18 @@ def digest(paths: Iterable[Path]) -> str:
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook at `path`, run to its end. Raises ReportError where it is missing, no notebook, or not run."""
+    """The notebook at `path`, run to its end. Raises ReportError where it is missing, a link elsewhere, no notebook, or not run."""
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        raise ReportError(f"{path.parent.name}/{path.name} is a link out of its folder; put the notebook itself there")
     if not path.is_file():
         raise ReportError(f"no notebook {path.parent.name}/{path.name}; the report is made from it, restore it")
+    wrong: dict = {}
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise ReportError(f"{path.parent.name}/{path.name} is not a notebook; restore it") from error
+        notebook = nbformat.read(path, as_version=4, capture_validation_error=wrong)
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+        wrong = {"ValidationError": error}
+    if wrong:
+        raise ReportError(f"{path.parent.name}/{path.name} is not a notebook; restore it") from wrong["ValidationError"]
     check_run(path.stem, notebook)
     return notebook
 
@@ -71,11 +76,5 @@ def _write(notebook: NotebookNode, name: str, folder: Path, target: Path) -> Pat
     from latent.report.exporter import TypstPDFExporter  # loads nbconvert: slow, and only needed here
 
     pdf, _ = TypstPDFExporter().from_notebook_node(notebook, {"metadata": {"name": name, "path": str(folder)}})
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(f".{os.getpid()}.part")
-    try:
-        partial.write_bytes(pdf)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    files.write(target, pdf)
     return target

@@ -1,11 +1,13 @@
 """The archive of section 3 of the assignment: the two reports and the code, nothing else."""
 
+import io
 import os
 import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from latent import files
 from latent.report import WARNED, ReportError
 from latent.report.build import DRY, digest
 from latent.report.requirements import NOTEBOOKS
@@ -24,6 +26,7 @@ PRIVATE = {
     "a path of someone's machine": r"(?<![\w.])/(?:home|Users|root)/\w|[A-Z]:\\{1,2}Users\\|/tmp/(?:ipykernel_)",
     "an access token": r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|sk-(?:\w+-)*)[A-Za-z0-9]{16}|\bAKIA[A-Z0-9]{16}\b",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
+    "a notebook's mark of trust": r'"trusted":\s*(?:true|false)',
 }
 BASE64 = re.compile(r"[A-Za-z0-9+/=]{300,}")  # the pictures in a notebook, where any word may turn up
 
@@ -43,7 +46,7 @@ def submit(id1: str, id2: str, root: Path, out: Path) -> Path:
     for name in NEEDED:
         if not (root / name).is_file():
             raise ReportError(f"{name} is missing; {'make the reports first' if name in PDFS else 'restore it'}")
-    chosen = {path.relative_to(root).as_posix(): path for path in files(root)}
+    chosen = {path.relative_to(root).as_posix(): path for path in taken(root)}
     contents = {name: path.read_bytes() for name, path in sorted(chosen.items())}
     for name, data in contents.items():
         if name in PDFS:
@@ -53,7 +56,7 @@ def submit(id1: str, id2: str, root: Path, out: Path) -> Path:
     return _write(contents, out / f"{id1}-{id2}.zip")
 
 
-def files(root: Path) -> Iterator[Path]:
+def taken(root: Path) -> Iterator[Path]:
     """The files of the submission. Raises ReportError at a link that leaves `root`, whatever it leads to."""
     for name in TAKEN:
         top = root / name
@@ -100,16 +103,12 @@ def check_text(name: str, data: bytes, root: Path) -> None:
 
 
 def _write(contents: dict[str, bytes], target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            for name, data in contents.items():
-                entry = zipfile.ZipInfo(name, LONG_AGO)
-                entry.external_attr = 0o644 << 16
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, data)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in contents.items():
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
+    files.write(target, buffer.getvalue())
     return target

@@ -210,6 +210,10 @@ class Mender:
                 if mime:
                     return b64decode(forms[mime]), PICTURES[mime]
         file = self.folder / unquote(target)
+        if not file.resolve().is_relative_to(self.folder.resolve()):
+            raise self.error(
+                f"the image {target} lies outside of the notebook's folder; put it beside the notebook, or attach it to the cell"
+            )
         if not file.is_file() or file.suffix not in (*PICTURES.values(), ".jpeg"):
             raise self.error(f"no image {target}; it must be a PNG, JPEG or SVG file beside the notebook, or an attachment of the cell")
         return file.read_bytes(), file.suffix
