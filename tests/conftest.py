@@ -11,7 +11,7 @@ REAL_DATA = Path(os.environ.get("LATENT_DATA", Path(__file__).parents[2] / "shar
 # Tests of many inputs: a few of them in `make test`, the same every time; many new ones in `make soak`.
 _ANY = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("fast", max_examples=12, derandomize=True, database=None, **_ANY)
-settings.register_profile("soak", max_examples=500, database=None, **_ANY)
+settings.register_profile("soak", max_examples=int(os.environ.get("LATENT_SOAK_EXAMPLES", 500)), database=None, **_ANY)
 settings.load_profile("fast")
 
 

@@ -28,10 +28,11 @@ class Trainings:
     finished: int = 0
 
     def __post_init__(self):
+        self.folder.mkdir(exist_ok=True)
         begun = time.perf_counter()
         process = self.start(self.folder / "reference")
         process.join()
-        assert process.exitcode == 0, self.said
+        assert process.exitcode == 0, self.said.read_text()
         self.seconds = time.perf_counter() - begun
         self.expected = outcome(self.folder / "reference", self.experiment)
 

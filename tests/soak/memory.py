@@ -1,0 +1,56 @@
+"""The most memory that each CPU recipe takes: a few steps of it among as many images as the real data has."""
+
+import resource
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from latent import baseline, device, experiment, objectives, probe, recipes
+from latent.data import FORMS, Dataset, Split
+from soak.processes import CONTEXT
+
+MOST = 4.0  # GiB
+TRAIN = {"mnist": 55_000, "cifar10": 45_000}
+STEPS = 3
+
+
+def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
+    """The peak of every CPU recipe in a process of its own."""
+    begun, found = time.perf_counter(), []
+    for name in recipes.RECIPES["cpu"]:
+        process = CONTEXT.Process(target=_measure, args=(name, folder / name))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, name
+        peak = float((folder / name).read_text())
+        assert peak <= MOST, f"{name} takes {peak:.2f} GiB"
+        found.append((f"peak memory of {name}, GiB (at most {MOST:.0f} allowed)", f"{peak:.2f}"))
+    return [*found, ("seconds", f"{time.perf_counter() - begun:.0f}")]
+
+
+def _measure(name: str, told: Path) -> None:
+    plan = recipes.recipe(name)
+    whole = _random(TRAIN[plan.dataset], plan.dataset)
+    held_out = _random(5_000, plan.dataset)
+    few = Split(whole.images[: STEPS * plan.encoder.batch], whole.labels[: STEPS * plan.encoder.batch])
+    data = Dataset("random", tuple("0123456789"), few, held_out, held_out, digest="", standin=True)
+    short = replace(plan, encoder=replace(plan.encoder, epochs=1), classifier=replace(plan.classifier, epochs=1))
+    experiment.train(name, short, data, 0, torch.device("cpu"))
+    if plan.beside_pca:
+        baseline.fit_pca(whole.images, plan.latent)
+    device.keep_memory()
+    if plan.objective != "classify":  # the second stage and the vote see all latents at once
+        copies = torch.cat([torch.randn(len(whole), plan.latent) for _ in range(plan.classifier.copies)])
+        networks = objectives.build(plan, *FORMS[plan.dataset], seed=0)
+        networks["classifier"](copies[: plan.classifier.batch]).sum().backward()
+    probe.knn_accuracy(torch.randn(len(whole), plan.latent), whole.labels, torch.randn(1_000, plan.latent), whole.labels[:1_000])
+    per_gib = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB elsewhere
+    told.write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_gib))
+
+
+def _random(count: int, dataset: str) -> Split:
+    channels, side = FORMS[dataset]
+    return Split(torch.randint(256, (count, channels, side, side), dtype=torch.uint8), torch.arange(count) % 10)
