@@ -110,10 +110,10 @@ def test_images_are_bytes_and_nothing_else(shape, kind):
 @given(width=some.integers(1, 4), grid=some.integers(1, 4), latent=some.integers(1, 40), count=some.integers(0, 3), shape=SHAPES)
 def test_networks_fit_together_and_refuse_other_latents(width, grid, latent, count, shape):
     encoder = Encoder(1, (width, width, width), grid, latent).eval()
-    behind = [Decoder(1, (width, 2, 2), 8, latent).eval(), Classifier(latent, (3,)).eval(), ProjectionHead(latent, 4, 5).eval()]
-    h = encoder(torch.rand(count, 1, 8, 8))
+    behind = [Decoder(1, (width, 2, 2), 12, latent).eval(), Classifier(latent, (3,)).eval(), ProjectionHead(latent, 4, 5).eval()]
+    h = encoder(torch.rand(count, 1, 12, 12))
     assert h.shape == (count, latent)
-    assert [tuple(network(h).shape) for network in behind] == [(count, 1, 8, 8), (count, 10), (count, 5)]
+    assert [tuple(network(h).shape) for network in behind] == [(count, 1, 12, 12), (count, 10), (count, 5)]
     assume(len(shape) != 2 or shape[1] != latent)
     for network in behind:
         with pytest.raises(TypeError, match="encode images first"):
