@@ -1,6 +1,7 @@
 """One experiment from images to measures: train the encoder, train a classifier on its latents, judge once."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from latent.objectives import OBJECTIVES, build, classify_latents
 from latent.recipes import Recipe, recipe
 from latent.train import epoch_generator, fit
 
+# Sees the networks after each epoch of the encoder; what it raises ends the training.
+Look = Callable[[nn.ModuleDict], None]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -28,14 +32,21 @@ class Run:
 
 
 def train(
-    experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None = None, test: bool = True
+    experiment: str,
+    plan: Recipe,
+    data: Dataset,
+    seed: int,
+    device: torch.device,
+    checkpoints: Path | None = None,
+    test: bool = True,
+    look: Look | None = None,
 ) -> Run:
     """Train and judge one seed. `checkpoints`: a folder from which an interrupted run goes on; `test`: read the test set (once)."""
     devices.keep_memory()
     networks = build(plan, data.channels, data.side, seed)
     initialize.from_images(networks, data.train.images)
     networks.to(device)
-    curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints)}
+    curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, checkpoints, look)}
     if plan.objective != "classify":
         curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
     results.round_weights(networks)
@@ -57,7 +68,14 @@ def train(
 
 
 def train_encoder(
-    experiment: str, networks: nn.ModuleDict, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoints: Path | None
+    experiment: str,
+    networks: nn.ModuleDict,
+    plan: Recipe,
+    data: Dataset,
+    seed: int,
+    device: torch.device,
+    checkpoints: Path | None,
+    look: Look | None = None,
 ) -> list[dict]:
     """First stage. Only the networks that the objective uses are trained."""
     used = networks if plan.objective == "classify" else nn.ModuleDict({k: v for k, v in networks.items() if k != "classifier"})
@@ -73,6 +91,8 @@ def train_encoder(
         if plan.objective == "classify":
             latents = probe.encode(used["encoder"], validation.images)
             measured["validation_accuracy"] = probe.accuracy(probe.predict(used["classifier"], latents), validation.labels)
+        if look:
+            look(networks)
         return measured
 
     checkpoint = checkpoints / f"{experiment}-seed{seed}.pt" if checkpoints else None

@@ -13,7 +13,7 @@ from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
 from latent import device as devices
-from latent.errors import UserError
+from latent.errors import Diverged, UserError
 from latent.muon import Muon
 from latent.objectives import Objective
 from latent.recipes import Recipe, Training
@@ -36,7 +36,7 @@ def fit(
     watch: what to measure on the validation set after each epoch. checkpoint: a file from which an interrupted training goes
     on. Every epoch draws from a generator of its own, seeded by (seed, epoch): a resumed run is the run never interrupted.
     An epoch's `seconds` are its steps times the median step, so that a machine that slept in between does not count.
-    Raises UserError where the loss is no longer a number.
+    Raises Diverged where the loss is no longer a number.
     """
     optimizers = make_optimizers(networks, training)
     curves = restore(checkpoint, networks, optimizers)
@@ -59,7 +59,7 @@ def fit(
             total += loss.item()
             durations.append(time.perf_counter() - start)
             if not math.isfinite(total):
-                raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+                raise Diverged(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
             progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
         seconds = round(steps * statistics.median(durations), 2)
