@@ -1,4 +1,4 @@
-# People type: make demo, make test, make report, make lab. Developers also: make format, make clean.
+# People type: make demo, make test, make report, make lab. Developers also: make slow, make format, make clean.
 # Behind each stands a plain command; README gives them.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN
 EMBEDDED := build/embedded
 
-.PHONY: demo test report lab format clean
+.PHONY: demo test slow report lab format clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -28,6 +28,10 @@ test: .venv/ready
 	$(BIN)/pytest -q
 	OMP_NUM_THREADS=1 LATENT_DATA=embedded LATENT_RECIPE=tiny LATENT_RESULTS=build/test/results \
 	  $(BIN)/pytest -q --nbmake --nbmake-timeout=600 -n 2 notebooks dry
+
+# Tests that start databases and kill processes.
+slow: .venv/ready
+	$(BIN)/pytest -q -m slow
 
 # The real thing: notebooks on real data with the shipped weights (trained where a recipe changed), then both PDFs.
 report: .venv/ready

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from latent.data import Dataset, Split
@@ -250,7 +250,11 @@ def slices(
     for panel, (place, values) in zip(axes.flat, tried.items()):
         panel.scatter(values, measured, s=14, color=COLOURS[0], linewidths=0)
         panel.scatter(values[best], measured[best], s=60, color=COLOURS[2], marker="*", linewidths=0)
-        panel.set_xscale("log" if place in log else "linear")
+        if place in log:
+            panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
         panel.tick_params(labelsize=7)
         label(panel, place, measure)
         panel.xaxis.label.set_size(8)

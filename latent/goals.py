@@ -71,6 +71,6 @@ def _study(found: dict) -> str:
     changes = trials.words(trials.difference(found["recipe"], recipe(found["experiment"])))
     return (
         f"Study {found['study']} of `latent sweep`: {sum(found['trials'].values())} trials on {found['images']:,} images of "
-        f"{found['data']}; {found['measure'].replace('_', ' ')} {found['best']:.4f} at best{start}. What sets the best recipe apart "
+        f"{found['data']}; {studies.TITLES[found['measure']]} {found['best']:.4f} at best{start}. What sets the best recipe apart "
         f"from today's: {changes}."
     )

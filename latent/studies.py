@@ -13,6 +13,8 @@ from latent.errors import UserError
 from latent.recipes import recipe
 from latent.sweep import Sweep, folder
 
+TITLES = {"validation_mae": "validation MAE", "validation_accuracy": "validation accuracy (%)"}
+
 
 def account(sweep: Sweep, study: Study) -> dict:
     """What a study has found so far, as plain data. Raises UserError where no trial ran to its end."""
@@ -42,11 +44,12 @@ def words(found: dict, scale: str) -> str:
     changes, flat = trials.difference(found["recipe"], today), trials.flat(today.as_dict())
     lines = [
         f"{found['study']}, {found['data']}, {found['images']:,} images, trials: {counts}",
-        f"{found['measure'].replace('_', ' ')}: {found['best']:.4f} at best, {start} at the start",
+        f"{TITLES[found['measure']]}: {found['best']:.4f} at best, {start} at the start",
         *(f"- {place}={flat.get(place)}\n+ {place}={value}" for place, value in changes.items()),
     ]
-    command = " ".join(["latent trial", found["experiment"], "--recipe", scale, *(f"{place}={value}" for place, value in changes.items())])
-    return "\n".join([*lines, f"to try it: {command}" if changes else "nothing was better than today's recipe"])
+    values = " ".join(f"{place}={value}" for place, value in changes.items())
+    command = f"to try it: latent trial {found['experiment']} {values} --recipe {scale}"
+    return "\n".join([*lines, command if changes else "nothing was better than today's recipe"])
 
 
 def store(sweep: Sweep, study: Study, found: dict) -> None:
@@ -59,7 +62,7 @@ def store(sweep: Sweep, study: Study, found: dict) -> None:
     done = study.get_trials(states=(TrialState.COMPLETE,))
     if len(done) < 4 or len({trial.value for trial in done}) < 2:
         return
-    name, measure = f"{study.study_name}, {found['data']}", found["measure"].replace("_", " ")
+    name, measure = f"{study.study_name}, {found['data']}", TITLES[found["measure"]]
     shares = optuna.importance.get_param_importances(study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0))
     tried = {place: [trial.params[place] for trial in done] for place in sweep.space}
     log = {place for place, space in sweep.space.items() if getattr(space, "log", False)}

@@ -85,6 +85,10 @@ def run(sweep: Sweep, name: str, storage: str | None, count: int, device: torch.
         study = begin(sweep, name, storage)
         if len(study.get_trials(states=FINISHED)) < count:
             study.optimize(lambda trial: attempt(trial, sweep, device), callbacks=[_tell, MaxTrialsCallback(count, states=FINISHED)])
+    except optuna.exceptions.UpdateFinishedTrialError as error:
+        raise UserError(
+            "this worker gave no sign of life for so long that its trial was given away; give the same command again"
+        ) from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         raise UserError(
             f"the storage does not answer: {_first_line(error)}; see to the database, then give the same command again"
