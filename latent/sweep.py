@@ -7,6 +7,7 @@ trials have a heartbeat; a journal keeps such a trial as running for ever, does 
 
 import itertools
 import re
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartb
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import MaxTrialsCallback, Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from torch import nn
 
 from latent import probe, results, spaces, trials
@@ -134,22 +135,26 @@ def _database(url: str) -> BaseStorage:
     """A database with heartbeats. Raises UserError on a text that is no URL, and where its driver is not installed."""
     if "://" not in url:
         raise UserError(f"{url!r} is no storage; write a URL, for example postgresql+psycopg://USER@HOST/DATABASE")
-    try:
-        return RDBStorage(
-            url,
-            engine_kwargs={"pool_pre_ping": True},  # a connection may not outlive a long epoch
-            heartbeat_interval=HEARTBEAT,
-            grace_period=2 * HEARTBEAT,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=3),
-        )
-    except ImportError as error:
-        raise UserError(
-            f"no driver for a storage of the kind {url.partition(':')[0]!r}; for PostgreSQL: pip install 'psycopg[binary]'"
-        ) from error
+    for tries_left in (2, 1, 0):
+        try:
+            return RDBStorage(
+                url,
+                engine_kwargs={"pool_pre_ping": True},  # a connection may not outlive a long epoch
+                heartbeat_interval=HEARTBEAT,
+                grace_period=2 * HEARTBEAT,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=3),
+            )
+        except ImportError as error:
+            kind = url.partition(":")[0]
+            raise UserError(f"no driver for a storage of the kind {kind!r}; for PostgreSQL: pip install 'psycopg[binary]'") from error
+        except (IntegrityError, ProgrammingError):  # workers that start at once each make the tables of a new database
+            if not tries_left:
+                raise
+            time.sleep(1)
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    return str(error.__cause__ or error).strip().splitlines()[0]  # the cause is the driver's own word
 
 
 def attempt(trial: Trial, sweep: Sweep, device: torch.device) -> float:

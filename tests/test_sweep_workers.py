@@ -86,7 +86,7 @@ def wait_until_both_are_in_a_trial(load, *workers):
         assert all(process.poll() is None for process in workers)
         try:
             running = [trial for trial in load().trials if trial.state == TrialState.RUNNING and trial.intermediate_values]
-        except (KeyError, SQLAlchemyError):  # no study, no table yet
+        except (KeyError, SQLAlchemyError, optuna.exceptions.StorageInternalError):  # no study, no table yet
             running = []
         if len(running) == len(workers):
             return
