@@ -1,4 +1,4 @@
-# People type: make demo, make test, make report, make lab. Developers also: make soak, make format, make clean.
+# People type: make demo, make test, make report, make lab. Developers also: make soak, make slow, make format, make clean.
 # Behind each stands a plain command; README gives them.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN
 EMBEDDED := build/embedded
 
-.PHONY: demo test soak report lab format clean
+.PHONY: demo test soak slow report lab format clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -32,6 +32,10 @@ test: .venv/ready
 # The long tests: trainings killed, files damaged, inputs of every kind, memory, load. Writes results/reliability.md.
 soak: .venv/ready
 	PYTHONPATH=tests $(BIN)/python -m soak
+
+# Tests that start databases and kill processes.
+slow: .venv/ready
+	$(BIN)/pytest -q -m slow
 
 # The real thing: notebooks on real data with the shipped weights (trained where a recipe changed), then both PDFs.
 report: .venv/ready

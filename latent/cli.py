@@ -52,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(trial)
     trial.add_argument("--images", type=int, help="how many training images to use, for a quick look (default: all)")
     trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
+    sweep = _command(commands, "sweep", _sweep, "search a recipe's values with Optuna, judged on validation")
+    _add_experiment(sweep)
+    _add_training(sweep)
+    sweep.add_argument("--trials", type=_count, default=20, help="until the study has finished so many (default: %(default)s)")
+    sweep.add_argument("--images", type=_count, help="how many training images to use, for a quick look (default: all)")
+    sweep.add_argument("--study", help="name of the study (default: the experiment's)")
+    sweep.add_argument("--storage", metavar="URL", help="a database that many machines share (default: a journal beside the results)")
+    sweep.add_argument("changes", nargs="*", metavar="VALUE", help="what is fixed and not searched, for example encoder.epochs=3")
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")
@@ -90,6 +98,12 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a number of them is whole and above 0, not {text!r}")
+    return int(text)
+
+
 # Torch takes seconds to import: each command imports what it needs, so that a typing error answers at once.
 
 
@@ -119,12 +133,27 @@ def _train(options: argparse.Namespace) -> None:
 def _trial(options: argparse.Namespace) -> None:
     from latent import device, recipes, trials
 
-    if wrong := [text for text in options.changes if "=" not in text]:
-        raise UserError(f"{wrong[0]!r} changes nothing; write NAME=VALUE, for example encoder.epochs=3")
-    changes = dict(text.split("=", 1) for text in options.changes)
-    plan = recipes.recipe(options.experiment, options.recipe)
+    plan, changes = recipes.recipe(options.experiment, options.recipe), _changes(options)
     row = trials.run(options.experiment, plan, changes, device.choose(options.device), options.seed, options.images)
     print(json.dumps({key: value for key, value in row.items() if key != "recipe"}))
+
+
+def _changes(options: argparse.Namespace) -> dict[str, str]:
+    if wrong := [text for text in options.changes if "=" not in text]:
+        raise UserError(f"{wrong[0]!r} changes nothing; write NAME=VALUE, for example encoder.epochs=3")
+    return dict(text.split("=", 1) for text in options.changes)
+
+
+def _sweep(options: argparse.Namespace) -> None:
+    from latent import device, recipes, studies, sweep
+
+    today = recipes.recipe(options.experiment, options.recipe)
+    planned = sweep.plan(options.experiment, today, _changes(options), options.seed, options.images)
+    name = options.study or options.experiment
+    study = sweep.run(planned, name, options.storage, options.trials, device.choose(options.device))
+    found = studies.account(planned, study)
+    studies.store(planned, study, found)
+    print(studies.words(found, options.recipe))
 
 
 def _table(options: argparse.Namespace) -> None:

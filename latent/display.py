@@ -20,15 +20,30 @@ def show(figure: Figure, name: str | None = None) -> None:
 
     With a `name` it is also kept as figures/<name>.png beside the results; the caption travels in the file's description.
     """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Description": figure.get_label()})
+    picture = _png(figure)
     width, height = (round(inches * DOTS_PER_INCH) for inches in figure.get_size_inches())
-    bundle = {"image/png": buffer.getvalue(), "text/plain": figure.get_label()}
+    bundle = {"image/png": picture, "text/plain": figure.get_label()}
     display(bundle, raw=True, metadata={"image/png": {"width": width, "height": height}})
     caption(figure.get_label())
     pyplot.close(figure)
     if name:
-        files.write(results.folder().parent / "figures" / f"{name}.png", buffer.getvalue())
+        _write(picture, name)
+
+
+def keep(figure: Figure, name: str) -> None:
+    """Keep `figure` as `show` does, without displaying it, and close it."""
+    _write(_png(figure), name)
+    pyplot.close(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None, "Description": figure.get_label()})
+    return buffer.getvalue()
+
+
+def _write(picture: bytes, name: str) -> None:
+    files.write(results.folder().parent / "figures" / f"{name}.png", picture)
 
 
 def say(text: str) -> None:

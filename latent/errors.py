@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class Terminated(KeyboardInterrupt):
     """The system asks the process to end (SIGTERM): handled as a person's Ctrl-C is, but for the exit code."""
+
+
+class Diverged(UserError):
+    """A training whose numbers are no longer numbers."""

@@ -1,6 +1,7 @@
 """One experiment from images to measures: train the encoder, train a classifier on its latents, judge once."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from latent.objectives import OBJECTIVES, build, classify_latents
 from latent.recipes import Recipe, recipe
 from latent.train import epoch_generator, fit
 
+# Sees the networks after each epoch of the encoder; what it raises ends the training.
+Look = Callable[[nn.ModuleDict], None]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,7 +34,14 @@ class Run:
 
 
 def train(
-    experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoint: Path | None = None, test: bool = True
+    experiment: str,
+    plan: Recipe,
+    data: Dataset,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    test: bool = True,
+    look: Look | None = None,
 ) -> Run:
     """Train and judge one seed. `checkpoint`: a file from which an interrupted run goes on; `test`: read the test set (once).
 
@@ -49,7 +60,7 @@ def train(
     }
     kept = Checkpoint(checkpoint, made_with) if checkpoint else None
     try:
-        curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, kept)}
+        curves = {"encoder": train_encoder(experiment, networks, plan, data, seed, device, kept, look)}
         if plan.objective != "classify":
             with distributed.apart():  # seconds beside the minutes before: every process does it for itself
                 curves["classifier"] = train_classifier(networks["classifier"], networks["encoder"], plan, data, seed, device)
@@ -73,7 +84,14 @@ def train(
 
 
 def train_encoder(
-    experiment: str, networks: nn.ModuleDict, plan: Recipe, data: Dataset, seed: int, device: torch.device, checkpoint: Checkpoint | None
+    experiment: str,
+    networks: nn.ModuleDict,
+    plan: Recipe,
+    data: Dataset,
+    seed: int,
+    device: torch.device,
+    checkpoint: Checkpoint | None,
+    look: Look | None = None,
 ) -> list[dict]:
     """First stage. Only the networks that the objective uses are trained."""
     used = networks if plan.objective == "classify" else nn.ModuleDict({k: v for k, v in networks.items() if k != "classifier"})
@@ -89,6 +107,8 @@ def train_encoder(
         if plan.objective == "classify":
             latents = probe.encode(used["encoder"], validation.images)
             measured["validation_accuracy"] = probe.accuracy(probe.predict(used["classifier"], latents), validation.labels)
+        if look:
+            look(networks)
         return measured
 
     with distributed.whole_batch_statistics(used):

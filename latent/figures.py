@@ -1,12 +1,12 @@
 """Every figure of the report, drawn from results and tensors in the style of `latent.plots`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
 
 from latent.data import Dataset, Split
@@ -217,3 +217,48 @@ def neighbours(queries: Split, found: Sequence[Split], data: Dataset) -> Figure:
         "What a row has in common is what the encoder keeps.",
         size=0.66,
     )
+
+
+def importance(shares: Mapping[str, float], name: str, measure: str, count: int) -> Figure:
+    """How much of a sweep's spread each searched value explains; shares by place in the recipe, largest first."""
+    figure, axes = canvas(
+        f"{name}: which values matter",
+        f"Share of the variance of the {measure} over {count} trials that each searched value explains alone or with others (functional "
+        "ANOVA of a random forest, Hutter et al. 2014).",
+        size=(7.0, 1.3 + 0.3 * len(shares)),
+    )
+    drawn = axes[0, 0].barh(list(shares)[::-1], list(shares.values())[::-1], color=COLOURS[0])
+    axes[0, 0].bar_label(drawn, fmt="%.2f", fontsize=8, padding=2)
+    axes[0, 0].set_xlim(0, 1.1 * max(shares.values()))
+    label(axes[0, 0], "share of the variance", "value of the recipe")
+    return figure
+
+
+def slices(
+    tried: Mapping[str, Sequence[float]], measured: Sequence[float], best: int, name: str, measure: str, log: Collection[str] = ()
+) -> Figure:
+    """A sweep's measure against each searched value, a dot a trial; tried[place] and `measured` go by trial, `best` is one of them."""
+    columns = min(3, len(tried))
+    rows = -(-len(tried) // columns)
+    figure, axes = canvas(
+        f"{name}: the trials",
+        f"The {measure} of {len(measured)} trials against each searched value; the best trial is marked. Pruned trials are not shown.",
+        columns,
+        rows,
+        size=(7.2, 0.9 + 1.9 * rows),
+    )
+    for panel, (place, values) in zip(axes.flat, tried.items()):
+        panel.scatter(values, measured, s=14, color=COLOURS[0], linewidths=0)
+        panel.scatter(values[best], measured[best], s=60, color=COLOURS[2], marker="*", linewidths=0)
+        if place in log:
+            panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
+        panel.tick_params(labelsize=7)
+        label(panel, place, measure)
+        panel.xaxis.label.set_size(8)
+        panel.yaxis.label.set_size(8)
+    for panel in list(axes.flat)[len(tried) :]:
+        panel.remove()
+    return figure

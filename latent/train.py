@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from latent import device as devices
 from latent import distributed
 from latent.checkpoints import Checkpoint
-from latent.errors import UserError
+from latent.errors import Diverged, UserError
 from latent.muon import Muon
 from latent.objectives import Objective
 from latent.recipes import Recipe, Training
@@ -37,8 +37,8 @@ def fit(
     Every epoch draws from a generator of its own, seeded by (seed, epoch), and the learning rate depends on the share of the
     training done alone: a resumed run is the run never interrupted.
     An epoch's `seconds` are its steps times the median step, so that a machine that slept in between does not count.
-    Raises UserError where the loss, a measure or a weight is no longer a number (the last checkpoint is then kept), and where
-    there are too few images for a batch.
+    Raises Diverged where the loss, a measure or a weight is no longer a number (the last checkpoint is then kept), UserError
+    where there are too few images for a batch.
     """
     size = min(training.batch, len(inputs))
     if size < 2 or training.epochs < 1:
@@ -68,7 +68,7 @@ def fit(
                 total += loss.item()
                 durations.append(time.perf_counter() - start)
                 if not math.isfinite(total):
-                    raise UserError(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+                    raise Diverged(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
                 progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
         seconds = round(steps * statistics.median(durations), 2)
@@ -87,7 +87,7 @@ def _require_numbers(title: str, networks: nn.ModuleDict, measured: dict[str, fl
     """A last step can spoil the weights behind a loss that was still a number: such weights must not be stored."""
     whole = all(torch.isfinite(tensor).all() for tensor in networks.state_dict().values())
     if not (whole and all(map(math.isfinite, measured.values()))):
-        raise UserError(f"{title}: weights or measures are no longer numbers after epoch {measured['epoch']}; lower the learning rate")
+        raise Diverged(f"{title}: weights or measures are no longer numbers after epoch {measured['epoch']}; lower the learning rate")
 
 
 def epoch_generator(seed: int, epoch: int, device: torch.device, rank: int = 0) -> Generator:

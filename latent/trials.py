@@ -78,25 +78,31 @@ def run(name: str, plan: Recipe, changes: dict[str, str], device: torch.device, 
 
     images: how many training images to use, for a quick look; all of them by default.
     """
-    tried, data = change(plan, changes), load(plan.dataset)
     read()  # a log that is damaged is better found before the training
-    train = Split(data.train.images[:images], data.train.labels[:images])
-    trained = experiment.train(name, tried, replace(data, train=train), seed, device, test=False)
-    measures = {key: value for key, value in trained.record["measures"].items() if key.startswith("validation")}
-    row = {"experiment": name, "images": len(train), "seed": seed, **measures, "recipe": trained.record["recipe"]}
-    row["seconds"] = round(sum(trained.record["seconds"].values()), 1)
+    row = judge(name, change(plan, changes), device, seed, images)
     _append(results.folder() / "trials.json", row)
     return row
 
 
+def judge(name: str, tried: Recipe, device: torch.device, seed: int, images: int | None, look: experiment.Look | None = None) -> dict:
+    """The row of a recipe: trained on the first `images` training images, measured on validation. The test set is not read."""
+    data = load(tried.dataset)
+    train = Split(data.train.images[:images], data.train.labels[:images])
+    trained = experiment.train(name, tried, replace(data, train=train), seed, device, test=False, look=look)
+    measures = {key: value for key, value in trained.record["measures"].items() if key.startswith("validation")}
+    row = {"experiment": name, "images": len(train), "seed": seed, **measures, "recipe": trained.record["recipe"]}
+    return row | {"seconds": round(sum(trained.record["seconds"].values()), 1)}
+
+
 def difference(tried: dict, plan: Recipe) -> dict[str, object]:
     """What a tried recipe, as plain data, has in other ways than `plan`: {"encoder.epochs": 3}."""
-    today = _flat(plan.as_dict())
-    return {place: value for place, value in _flat(tried).items() if today.get(place) != value}
+    today = flat(plan.as_dict())
+    return {place: value for place, value in flat(tried).items() if today.get(place) != value}
 
 
-def _flat(values: dict, before: str = "") -> dict[str, object]:
-    pairs = [_flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value} for name, value in values.items()]
+def flat(values: dict, before: str = "") -> dict[str, object]:
+    """A recipe as plain data, each value by its place: {"encoder.epochs": 3}."""
+    pairs = [flat(value, f"{before}{name}.") if isinstance(value, dict) else {f"{before}{name}": value} for name, value in values.items()]
     return {place: value for pair in pairs for place, value in pair.items()}
 
 
@@ -113,11 +119,11 @@ def rows(name: str, plan: Recipe) -> list[list[str]]:
     blocks = {count: [row for row in tried if row["images"] == count] for count in dict.fromkeys(row["images"] for row in tried)}
     table = []
     for first, *others in blocks.values():
-        table.append([f"the recipe, but {_words(difference(first['recipe'], plan))}", *_cells(first), ""])
+        table.append([f"the recipe, but {words(difference(first['recipe'], plan))}", *_cells(first), ""])
         for row in others:
             changes = difference(row["recipe"], Recipe.from_dict(first["recipe"]))
-            kept = all(_flat(plan.as_dict()).get(place) == value for place, value in changes.items())
-            table.append([f"then {_words(changes)}", *_cells(row), "yes" if kept else "no"])
+            kept = all(flat(plan.as_dict()).get(place) == value for place, value in changes.items())
+            table.append([f"then {words(changes)}", *_cells(row), "yes" if kept else "no"])
     return table
 
 
@@ -126,7 +132,8 @@ def _cells(row: dict) -> list[str]:
     return [f"{row['images']:,}", f"{row['validation_accuracy']:.2f}", f"{row['validation_knn_accuracy']:.2f}", error]
 
 
-def _words(changes: dict[str, object]) -> str:
+def words(changes: dict[str, object]) -> str:
+    """Changes for a reader."""
     return ", ".join(f"{place.replace('_', ' ')} {value}" for place, value in changes.items()) or "nothing else"
 
 

@@ -37,6 +37,20 @@ def drawings():
         "comparison": figures.comparison({"a": {"x": [90.0, 91.0], "y": [80.0]}, "b": {"x": [92.0], "y": [85.0]}}, "bars", "a sentence"),
         "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
         "neighbours": figures.neighbours(shown, near, data),
+        "importance": figures.importance({"encoder.learning_rate": 0.7, "levels": 0.3}, "mnist-ae", "validation MAE", 5),
+        "slices": figures.slices(
+            {
+                "encoder.learning_rate": [6e-4, 2e-3, 9e-3],
+                "temperature": [0.1, 0.2, 1],
+                "levels": [1, 2, 3],
+                "encoder.views.zoom": [0.4, 0.5, 1],
+            },
+            [0.3, 0.2, 0.4],
+            1,
+            "mnist-ae",
+            "validation MAE",
+            {"encoder.learning_rate"},
+        ),
         "lines": plots.lines({"a": ([1, 2], [3, 4]), "b": ([1, 2], [3, 5], [0.1, 0.2])}, "lines", "a sentence", "x", "y"),
         "bars": plots.bars({"a": 1, "b": 2}, "bars", "a sentence", "x", "y"),
         "heatmap": plots.heatmap(np.eye(3), list("abc"), list("def"), "heat", "a sentence", "x", "y", "share"),
@@ -48,7 +62,7 @@ def drawings():
 
 NAMES = [
     "samples", "random_views", "curves", "reconstructions", "interpolation", "belief", "tsne_map", "tsne_pair", "tsne_row", "comparison",
-    "confusion", "neighbours", "lines", "bars", "heatmap", "images",
+    "confusion", "neighbours", "importance", "slices", "lines", "bars", "heatmap", "images",
 ]  # fmt: skip
 
 
