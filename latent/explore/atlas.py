@@ -63,10 +63,10 @@ def _space(run: Run, sample: Split, points: np.ndarray | None) -> Space:
     return Space(networks, latents, points, probe.nearest_among(latents, NEIGHBOURS))
 
 
-def unit_square(points: np.ndarray) -> np.ndarray:
-    """A map (N, 2) moved and scaled, each axis by itself, to fill [0, 1]²."""
+def unit_square(places: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Places (…, 2) on a map as parts of the rectangle that its points (N, 2) fill: these lie in [0, 1]²."""
     low, high = points.min(0), points.max(0)
-    return (points - low) / np.maximum(high - low, 1e-9)
+    return (places - low) / np.maximum(high - low, 1e-9)
 
 
 def shares(labels: Tensor, classes: Sequence[str]) -> list[tuple[int, str, float]]:

@@ -63,9 +63,7 @@ def as_digit(picture: Tensor, side: int) -> Tensor:
     written = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     size = [max(1, round(BOX * side * extent / max(written.shape))) for extent in written.shape]
     written = F.interpolate(written[None, None], size=size, mode="bilinear", antialias=True)[0, 0]
-    top, left = (
-        min(max(round(side / 2 - _centre_of_mass(written.sum(other))), 0), side - extent) for other, extent in zip((1, 0), size)
-    )
+    top, left = (min(max(round(side / 2 - _centre_of_mass(written.sum(other))), 0), side - extent) for other, extent in zip((1, 0), size))
     page[0, top : top + size[0], left : left + size[1]] = written
     return page
 
