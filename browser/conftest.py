@@ -13,10 +13,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHOTS = ROOT / "build/browser"
 CHROMIUM = os.environ.get("LATENT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
 QUIET = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
@@ -37,8 +37,9 @@ def lab(driver, tmp_path_factory):
     shutil.copy(ROOT / "explore.ipynb", home)
     (home / "settings").mkdir()
     (home / "settings/overrides.json").write_text(json.dumps(QUIET))
-    places = {"JUPYTER_RUNTIME_DIR": home / "runtime", "JUPYTER_CONFIG_DIR": home / "config", "LATENT_RESULTS": home / "results"}
-    environment = os.environ | {name: str(path) for name, path in places.items()} | {"LATENT_DATA": "embedded", "LATENT_RECIPE": "tiny"}
+    places = {"JUPYTER_RUNTIME_DIR": home / "runtime", "JUPYTER_CONFIG_DIR": home / "config", "LATENT_RESULTS": SHOTS / "results"}
+    choices = {"LATENT_DATA": "embedded", "LATENT_RECIPE": "tiny", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {name: str(path) for name, path in places.items()} | choices
     options = ["--no-browser", "--allow-root", "--port=0", f"--ServerApp.root_dir={home}", f"--LabApp.app_settings_dir={home / 'settings'}"]
     with open(home / "log", "w") as log:
         server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log)
@@ -73,10 +74,11 @@ def page(driver, lab):
     page.goto(lab)
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
     page.keyboard.press("Control+b")  # the file browser away
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.wait_for_timeout(3_000)  # the notebook hears of its kernel a moment after the status bar does
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator("#jp-mainmenu-run").get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_selector(".latent-pad", timeout=180_000)
+    page.wait_for_selector(".latent-pad", timeout=90_000)
     page.wait_for_timeout(1_000)
     SHOTS.mkdir(parents=True, exist_ok=True)
     page.shot = lambda name: page.screenshot(path=SHOTS / f"{name}.png")

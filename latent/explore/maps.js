@@ -231,7 +231,7 @@ function render({ model, el }) {
   const fit = () => {
     const width = Math.min(520, Math.floor((root.clientWidth - 8 * (panels.length - 1)) / panels.length));
     if (width < 40) return; // not on the page yet
-    panels.forEach((panel) => panel.resize(width, Math.round(Math.min(0.85 * width, 400))));
+    panels.forEach((panel) => panel.resize(width, Math.round(Math.min(0.85 * width, panels.length > 1 ? 240 : 400))));
     paint();
     trace();
   };

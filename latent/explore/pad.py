@@ -36,7 +36,7 @@ class Pad(pictures.Shown, VBox):
 
     def __init__(self, *atlases: Atlas):
         self.atlases = atlases
-        self.paper, self.upload = Paper(), FileUpload(accept="image/*", description="choose an image", layout=Layout(width="168px"))
+        self.paper, self.upload = Paper(), FileUpload(accept="image/*", description="choose a file", layout=Layout(width="168px"))
         self.said = HTML(EMPTY)
         self.maps = Maps(*atlases)
         self.paper.observe(lambda change: self._drawn(change.new), "picture")
@@ -90,7 +90,7 @@ def _mark(atlas: Atlas, name: str, verdict: Verdict) -> dict:
 
 def _row(image: Tensor, atlas: Atlas, verdicts: dict[str, Verdict]) -> str:
     """One dataset: the image as its encoders see it, its reconstruction, and each experiment's belief and neighbours."""
-    parts = [pictures.image(image[0], 84, "as seen", atlas.data.title.split(" ")[0])]
+    parts = [pictures.image(image[0], 84, "as seen", next(iter(verdicts)).split("-")[0])]
     for name, verdict in verdicts.items():
         if verdict.reconstruction is not None:
             parts.append(pictures.image(verdict.reconstruction, 84, "reconstruction", name))

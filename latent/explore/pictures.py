@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
+import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
@@ -15,7 +16,7 @@ from latent.display import show
 from latent.explore.atlas import shares
 from latent.plots import COLOURS
 
-GRID = 84  # images of a selection that are shown at most
+GRID = 80  # images of a selection that are shown at most
 WIDGET = "application/vnd.jupyter.widget-view+json"
 STYLE = """<style>
 .latent-row { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: flex-start; line-height: 1.3 }
@@ -103,7 +104,8 @@ def selection(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
     """Chosen images (N, C, H, W) as a grid, class by class, beside the shares of their classes."""
     if not len(images):
         return ""
-    order = labels.argsort(stable=True)[:: -(-len(labels) // GRID)]  # where there are too many, every so many-th
+    shown = torch.linspace(0, len(labels) - 1, min(len(labels), GRID)).round().long()  # where there are too many, some of each class
+    order = labels.argsort(stable=True)[shown]
     tiles = [image(images[n], 36, border=colour(labels[n].item())) for n in order.tolist()]
     left = f", {len(order)} of them shown" if len(order) < len(images) else ""
     grid = f'<div class="latent-row" style="gap:2px;max-width:620px">{"".join(tiles)}</div>'
