@@ -96,7 +96,7 @@ class Player(pictures.Shown, VBox):
         nudged = ", nudged" if self.nudges.any() else ""
         title = f"{'walk at ' + format(weight, '.2f') if self.drawn is None else 'random latent'}{nudged}"
         typical = self.around.typical
-        note = f"here {frame.distance:.3g}, test images {typical.median():.3g} (largest {typical.max():.3g})"
+        note = f"here {frame.distance:.3g}; test images: median {typical.median():.3g}, largest {typical.max():.3g}"
         parts = [
             pictures.image(to_float(self.pair[:1])[0], 84, names[0], "from"),
             pictures.image(frame.decoded, 150, title, "decoded latent"),
