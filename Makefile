@@ -1,13 +1,13 @@
-# People type: make demo, make test, make report, make lab. Developers also: make soak, make slow, make format, make clean.
+# People type: make demo, make test, make report, make lab. Developers also: make browser, make slow, make soak, make format, make clean.
 # Behind each stands a plain command; README gives them.
 
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN
+RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False --log-level=WARN
 EMBEDDED := build/embedded
 
-.PHONY: demo test soak slow report lab format clean
+.PHONY: demo test browser slow soak report lab format clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -36,6 +36,11 @@ soak: .venv/ready
 # Tests that start databases and kill processes.
 slow: .venv/ready
 	$(BIN)/pytest -q -m slow
+
+# explore.ipynb in a real JupyterLab, driven in a real browser (Chromium or Chrome); pictures of it go to build/browser.
+browser: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(BIN)/pytest -q -rs browser
 
 # The real thing: notebooks on real data with the shipped weights (trained where a recipe changed), then both PDFs.
 report: .venv/ready

@@ -1,4 +1,4 @@
-"""Straight lines between two points, and how much the pictures on them look like digits."""
+"""Lines and arcs between two points, and how much the pictures on them look like digits."""
 
 import torch
 from torch import Tensor
@@ -13,6 +13,23 @@ def linear(ends: Tensor, steps: int) -> Tensor:
         raise ValueError(f"a line needs two ends and at least two steps, got {len(ends)} and {steps}")
     weights = torch.linspace(0, 1, steps, dtype=ends.dtype, device=ends.device).view(-1, *[1] * (ends.ndim - 1))
     return torch.lerp(ends[:1], ends[1:], weights)
+
+
+def spherical(ends: Tensor, steps: int) -> Tensor:
+    """`steps` points (steps, D) on the arc about the origin between two, ends (2, D), both included (slerp, Shoemake 1985).
+
+    Angle and length both change evenly. Where the two point the same way, or opposite ways, no single arc joins them: the
+    line does. Raises ValueError as `linear` does.
+    """
+    line = linear(ends, steps)
+    lengths = ends.norm(dim=1)
+    first, second = ends / lengths[:, None]
+    angle = torch.acos((first @ second).clamp(-1, 1))
+    if not angle.sin() > 1e-4:  # also where an end is the origin, and the angle no number
+        return line
+    weights = torch.linspace(0, 1, steps, device=ends.device)[:, None]
+    arc = (((1 - weights) * angle).sin() * first + (weights * angle).sin() * second) / angle.sin()
+    return arc * torch.lerp(lengths[0], lengths[1], weights)
 
 
 def ink(pictures: Tensor) -> Tensor:

@@ -116,6 +116,12 @@ def nearest(encoder: nn.Module, images: Tensor, known: Split, count: int) -> lis
     return [Split(known.images[row], known.labels[row]) for row in order]
 
 
+def nearest_among(points: Tensor, count: int) -> Tensor:
+    """For each of `points` (N, D), the positions (N, count) of the others nearest by cosine similarity, nearest first."""
+    unit = F.normalize(points, dim=1)
+    return (unit @ unit.T).fill_diagonal_(-2).topk(count).indices
+
+
 def worst_pair(predicted: Tensor, labels: Tensor, classes: Sequence[str]) -> tuple[float, str, str]:
     """The commonest confusion: (its share of the true class in percent, true class, predicted class)."""
     count = len(classes)
@@ -136,8 +142,7 @@ def different_pair(split: Split) -> tuple[int, int]:
 
 def structure(points: Tensor, flat: np.ndarray, labels: Tensor) -> dict[str, float]:
     """What the eye looks for on a t-SNE map, measured: kNN accuracy among the points themselves (%), silhouette, trustworthiness."""
-    similarity = F.normalize(points, dim=1) @ F.normalize(points, dim=1).T
-    votes = labels[similarity.fill_diagonal_(-2).topk(5).indices].mode(1).values
+    votes = labels[nearest_among(points, 5)].mode(1).values
     return {
         "knn": 100 * (votes == labels).float().mean().item(),
         "silhouette": silhouette(points, labels),

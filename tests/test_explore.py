@@ -1,0 +1,277 @@
+"""What `latent.explore` computes, and that its widgets answer in time; how they look is for `make browser`."""
+
+import io
+import json
+import statistics
+import time
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from latent import experiment, explore, interpolation, probe
+from latent.data import load
+from latent.errors import UserError
+from latent.explore import atlas, drawing, maps, pad, pictures, walk
+from latent.models import freeze
+from latent.objectives import build
+from latent.recipes import recipe
+from latent.report.pieces import pieces
+
+
+def untrained(name):
+    """A run of full size that has learned nothing: as slow as the real one, and made at once."""
+    plan = recipe(name, "cpu")
+    data = load(plan.dataset)
+    return experiment.Run(name, plan, data, freeze(build(plan, data.channels, data.side, 0)), {})
+
+
+@pytest.fixture(scope="module")
+def surveyed():
+    """Atlases of MNIST's and CIFAR-10's stand-ins, with maps that are made up: t-SNE has its own tests."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("LATENT_DATA", "embedded")
+    made = []
+    for dataset in ("mnist", "cifar"):
+        runs = {name: untrained(name) for name in (f"{dataset}-ae", f"{dataset}-guided", f"{dataset}-contrastive")}
+        sample = probe.subset(load(runs[f"{dataset}-ae"].recipe.dataset).test, 120)
+        points = {name: np.random.default_rng(n).normal(size=(120, 2)) for n, name in enumerate(runs)}
+        made.append(explore.survey(runs, sample, points))
+    yield made
+    patch.undo()
+
+
+def milliseconds(act, steps):
+    spent = []
+    for step in steps:
+        start = time.perf_counter()
+        act(step)
+        spent.append(1000 * (time.perf_counter() - start))
+    return statistics.median(spent)
+
+
+def test_an_arc_turns_and_grows_evenly_and_ends_where_it_should():
+    ends = torch.tensor([[1.0, 0, 0], [0, 3.0, 0]])
+    arc = interpolation.spherical(ends, 7)
+    angles, lengths = torch.atan2(arc[:, 1], arc[:, 0]), arc.norm(dim=1)
+    torch.testing.assert_close(arc[[0, -1]], ends)
+    torch.testing.assert_close(angles, torch.linspace(0, torch.pi / 2, 7))
+    torch.testing.assert_close(lengths, torch.linspace(1, 3, 7))
+
+
+@pytest.mark.parametrize("second", [[2.0, 0], [-2.0, 0], [0.0, 0]])
+def test_where_no_single_arc_joins_two_ends_the_line_does(second):
+    ends = torch.tensor([[1.0, 0], second])
+    torch.testing.assert_close(interpolation.spherical(ends, 5), interpolation.linear(ends, 5))
+
+
+def test_the_nearest_among_points_are_those_of_a_search_one_by_one():
+    points = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
+    found = probe.nearest_among(points, 4)
+    for one in range(20):
+        others = [n for n in range(20) if n != one]
+        near = sorted(others, key=lambda n: -torch.cosine_similarity(points[one], points[n], dim=0).item())
+        assert found[one].tolist() == near[:4]
+
+
+def test_an_atlas_is_of_one_dataset_and_its_maps_have_a_point_for_each_image():
+    runs = {name: untrained(name) for name in ("mnist-ae", "cifar-ae")}
+    with pytest.raises(ValueError, match="one dataset, got cifar10, mnist"):
+        explore.survey(runs)
+    sample = probe.subset(load("mnist").test, 9)
+    with pytest.raises(ValueError, match="a point for each image"):
+        explore.survey({"mnist-ae": runs["mnist-ae"]}, sample, {"mnist-ae": np.zeros((8, 2))})
+
+
+def test_shares_add_up_and_come_in_order():
+    rows = atlas.shares(torch.tensor([2, 2, 0, 2]), ["a", "b", "c"])
+    assert rows == [(2, "c", 75.0), (0, "a", 25.0)]
+
+
+def test_a_digit_is_put_into_the_box_of_mnist_however_it_is_given():
+    page = torch.zeros(3, 112, 112)
+    page[:, 10:90, 5:25] = 1  # a one, up in the left corner
+    digit = drawing.as_digit(page, 28)
+    rows, columns = (digit[0] > 0.5).nonzero(as_tuple=True)
+    assert (rows.min(), rows.max()) == (4, 23) and abs((columns.float().mean() + 0.5) - 14) <= 0.5
+    torch.testing.assert_close(drawing.as_digit(0.9 - 0.7 * page, 28), digit, atol=1e-5, rtol=0)  # dark ink on paper
+    assert not drawing.as_digit(torch.full((3, 40, 60), 0.8), 28).any()
+
+
+def test_a_photograph_is_cut_to_its_middle():
+    picture = torch.zeros(3, 64, 128)
+    picture[:, :, 32:96] = torch.tensor([1.0, 0.5, 0]).view(3, 1, 1)
+    image = drawing.prepare(picture, load("cifar10"))
+    assert image.shape == (1, 3, 32, 32) and image.dtype == torch.uint8
+    assert image.flatten(2).unique(dim=2).flatten().tolist() == [255, 128, 0]
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "I;16"])
+def test_a_file_of_any_kind_of_picture_is_read(mode):
+    buffer = io.BytesIO()
+    Image.new(mode, (30, 20), 0).save(buffer, "TIFF" if mode in ("CMYK", "I;16") else "PNG")
+    picture = drawing.read(buffer.getvalue())
+    assert picture.shape == (3, 20, 30) and picture.min() >= 0 and picture.max() <= 1
+
+
+def test_what_is_transparent_shows_paper():
+    buffer = io.BytesIO()
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(buffer, "PNG")
+    assert (drawing.read(buffer.getvalue()) == 1).all()
+
+
+@pytest.mark.parametrize("content", [b"no picture", b"\x89PNG\r\n\x1a\n" + bytes(40), b"\xff\xd8\xff\xe0" + bytes(9)])
+def test_a_file_without_a_picture_is_refused_in_one_line(content):
+    with pytest.raises(UserError, match="use a PNG") as caught:
+        drawing.read(content)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_of_the_sample_is_its_own_nearest_neighbour_and_lies_there(surveyed):
+    for found in surveyed:
+        for name, verdict in drawing.judge(found.sample.images[7:8], found).items():
+            assert verdict.neighbours[0] == 7
+            assert (verdict.reconstruction is not None) == name.endswith("-ae")
+            near = found.spaces[name].points[verdict.neighbours.numpy()]
+            assert (near.min(0) <= verdict.place).all() and (verdict.place <= near.max(0)).all()
+
+
+def test_a_walk_begins_and_ends_at_the_reconstructions(surveyed):
+    found = surveyed[0]
+    _, space = walk.autoencoder(found)
+    pair = found.sample.images[[3, 4]]
+    expected = space.networks["decoder"](probe.encode(space.networks["encoder"], pair))
+    around = walk.surroundings(space, found.data.train)
+    for path in walk.PATHS:
+        way = walk.between(space, pair, path)
+        ends = walk.look(space, around, way.latents[[0, -1]])
+        torch.testing.assert_close(torch.stack([frame.decoded for frame in ends]), expected, atol=1e-4, rtol=0)
+        torch.testing.assert_close(way.blends[-1], pair[1] / 255)
+
+
+def test_a_training_latent_has_the_distance_zero_and_a_random_one_has_not(surveyed):
+    _, space = walk.autoencoder(surveyed[0])
+    around = walk.surroundings(space, surveyed[0].data.train)
+    random = walk.random_latent(around, torch.Generator().manual_seed(0))
+    seen, made = walk.look(space, around, torch.stack([around.known[5], random]))
+    assert seen.distance < 1e-2 * around.typical.median() < made.distance
+    torch.testing.assert_close(seen.belief.sum(), torch.tensor(1.0))
+
+
+def test_a_player_needs_a_decoder(surveyed):
+    spaces = {name: space for name, space in surveyed[0].spaces.items() if not name.endswith("-ae")}
+    with pytest.raises(UserError, match="needs an autoencoder"):
+        explore.Player(explore.Atlas(surveyed[0].data, surveyed[0].sample, surveyed[0].neighbours, spaces))
+
+
+def test_the_sheet_holds_every_image_in_its_place(surveyed):
+    sample = surveyed[0].sample.images
+    encoded, columns = pictures.sheet(sample)
+    sheet = np.asarray(Image.open(io.BytesIO(encoded)).convert("L"), dtype=float)
+    top, left = 28 * (17 // columns), 28 * (17 % columns)
+    assert np.abs(sheet[top : top + 28, left : left + 28] - sample[17, 0].numpy()).mean() < 4  # WebP is not exact
+
+
+def test_the_maps_send_what_the_browser_unpacks(surveyed):
+    for found in surveyed:
+        panels = maps.Panels(found)
+        points = np.frombuffer(panels.points, "<f4").reshape(3, 120, 2)
+        near = np.frombuffer(panels.neighbours, "<u2").reshape(4, 120, atlas.NEIGHBOURS)
+        assert points.min() == 0 and points.max() == 1
+        assert (near[3] == found.neighbours.numpy()).all() and (near[1] == list(found.spaces.values())[1].neighbours.numpy()).all()
+
+
+def test_a_selection_on_one_dataset_shows_its_images_and_leaves_the_other_alone(surveyed):
+    view = explore.Maps(*surveyed)
+    view.panels[0].selected = [1, 2, 3]
+    assert "3 selected" in view.grids[0].value and view.grids[0].value.count("<img") == 3 and not view.grids[1].value
+    view.panels[0].selected = list(range(120))
+    assert f"{view.grids[0].value.count('<img')} of them shown" in view.grids[0].value
+    view.panels[0].selected = []
+    assert not view.grids[0].value
+
+
+def test_the_player_answers_to_each_of_its_controls(surveyed):
+    player = explore.Player(surveyed[0])
+    start = player.frame.latent
+    player.weight.value = 25
+    halfway = player.frame.latent
+    assert not torch.equal(halfway, start)
+    player.path.value = "spherical"
+    assert not torch.allclose(player.frame.latent, halfway)
+    player.path.value = "linear"
+    player.dimension.value, player.by.value = 7, 2.0
+    moved = (player.frame.latent - halfway) / player.around.spread
+    torch.testing.assert_close(moved, 2.0 * torch.nn.functional.one_hot(torch.tensor(7), 128), atol=1e-3, rtol=0)
+    player.dimension.value = 8
+    assert player.by.value == 0 and not torch.equal(player.frame.latent, halfway)  # the nudge of dimension 7 stays
+    player.reset.click()
+    torch.testing.assert_close(player.frame.latent, halfway)
+    player.random.click()
+    assert "random latent" in player.stage.value and player.drawn is not None
+    player.weight.value = 26
+    assert "random latent" not in player.stage.value
+
+
+def test_the_pad_says_what_all_six_make_of_a_drawing_and_forgets_it(surveyed):
+    view = explore.Pad(*surveyed)
+    grey = np.zeros((pad.SIDE, pad.SIDE), np.uint8)
+    grey[20:90, 50:60] = 255
+    view.paper.picture = grey.tobytes()
+    assert all(f">{name}<" in view.said.value for found in surveyed for name in found.spaces)
+    assert all(len(panels.marks) == 3 for panels in view.maps.panels)
+    view.paper.picture = bytes(pad.SIDE**2)
+    assert view.said.value == pad.EMPTY and not any(panels.marks for panels in view.maps.panels)
+
+
+def test_a_file_is_judged_each_time_it_is_dropped(surveyed):
+    view, buffer = explore.Pad(*surveyed), io.BytesIO()
+    Image.new("RGB", (50, 40), "red").save(buffer, "PNG")
+    for _ in range(2):
+        view.said.value = ""
+        view.paper.file = buffer.getvalue()
+        assert "cifar-guided" in view.said.value
+    view.paper.file = b"no picture"
+    assert "use a PNG" in view.said.value
+
+
+def test_a_frame_takes_less_than_a_tenth_of_a_second(surveyed):
+    player, view, shown = explore.Player(surveyed[1]), explore.Pad(*surveyed), explore.Maps(*surveyed)
+    grey = np.zeros((pad.SIDE, pad.SIDE), np.uint8)
+
+    def draw(step):
+        grey[20 : 40 + step, 50:60] = 255
+        view.paper.picture = grey.tobytes()
+
+    assert milliseconds(lambda step: setattr(player.weight, "value", step), range(1, 21)) < 100
+    assert milliseconds(lambda step: setattr(player.first, "value", step), range(1, 21)) < 100
+    assert milliseconds(lambda step: setattr(player.by, "value", step / 10), range(1, 21)) < 100
+    assert milliseconds(draw, range(20)) < 100
+    assert milliseconds(lambda step: setattr(shown.panels[0], "selected", list(range(step + 80))), range(20)) < 100
+
+
+@pytest.mark.parametrize("widget", [explore.Maps, explore.Player, explore.Pad])
+def test_where_no_widget_runs_there_is_a_figure_with_its_caption(surveyed, widget, monkeypatch):
+    outputs = []
+
+    def keep(bundle, raw, metadata=None):
+        outputs.append(
+            nbformat.v4.new_output(
+                "display_data", json.loads(json.dumps(bundle, default=lambda raw: _base64(raw))), metadata=metadata or {}
+            )
+        )
+
+    monkeypatch.setattr("latent.display.display", keep)
+    monkeypatch.setattr("latent.explore.pictures.display", keep)
+    widget(surveyed[0])._ipython_display_()
+    cell = nbformat.v4.new_code_cell("", outputs=outputs)
+    assert [piece.kind for piece in pieces(nbformat.v4.new_notebook(cells=[cell]), "n")] == ["picture", "caption"]
+    assert outputs[-1].data["text/plain"].endswith("JupyterLab.")
+
+
+def _base64(raw):
+    from base64 import b64encode
+
+    return b64encode(raw).decode()
