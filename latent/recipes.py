@@ -94,7 +94,7 @@ RECIPES["cpu"] = {
         "mnist",
         "contrast",
         Training(
-            epochs=8,
+            epochs=6,
             batch=512,
             optimizer="muon",
             learning_rate=0.2,
@@ -106,7 +106,7 @@ RECIPES["cpu"] = {
     "cifar-ae": Recipe(
         "cifar10",
         "reconstruct",
-        Training(epochs=8, batch=64),
+        Training(epochs=6, batch=64),
         grid=3,
         beside_pca=True,  # colour and layout are linear: the network is free to learn the rest
         classifier=Training(epochs=6, batch=1024, views=OBJECTS, copies=4),
