@@ -60,7 +60,7 @@ def autoencoder(atlas: Atlas) -> tuple[str, Space]:
 def surroundings(space: Space, train: Split) -> Surroundings:
     """Where the training latents of `space` lie, from a random sample of `train`."""
     known = probe.encode(space.networks["encoder"], probe.subset(train, KNOWN).images)
-    return Surroundings(known, known.mean(0), known.std(0), torch.cdist(space.latents, known).amin(1))
+    return Surroundings(known, known.mean(0), known.std(0), _distances(space.latents, known))
 
 
 def between(space: Space, pair: Tensor, path: str) -> Walk:
@@ -78,5 +78,10 @@ def look(space: Space, around: Surroundings, latents: Tensor) -> list[Frame]:
     """What the decoder and the classifier make of latents (N, latent)."""
     decoded = space.networks["decoder"](latents)
     belief = probe.predict(space.networks["classifier"], latents)
-    distances = torch.cdist(latents, around.known).amin(1).tolist()
+    distances = _distances(latents, around.known).tolist()
     return [Frame(*parts) for parts in zip(latents, decoded, belief, distances)]
+
+
+def _distances(latents: Tensor, known: Tensor) -> Tensor:
+    """Euclidean distance (N,) to the nearest of `known`; by differences, since products lose a small one in rounding."""
+    return torch.cdist(latents, known, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
