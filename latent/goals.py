@@ -22,7 +22,10 @@ GOALS = {
         mae=0.008,
     ),
     "mnist-guided": Goal(99.7, "More epochs with blanked squares; several models are needed to tell recipes apart at this level."),
-    "mnist-contrastive": Goal(99.5, "More epochs; elastic distortions beside the crops (weaker crops alone, and a feature map of 3×3, were worse)."),
+    "mnist-contrastive": Goal(
+        99.5,
+        "More epochs, and elastic distortions beside the crops: weaker crops alone, and a feature map of 3×3, were worse.",
+    ),
     "cifar-ae": Goal(
         70.0,
         "Views in and the clean image out pay only in long trainings: ten times the epochs, then a masked input, then a wider encoder.",
