@@ -34,7 +34,7 @@ def dependencies(text):
 
 def test_environment_and_pyproject_list_the_same_packages_each_with_a_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    wanted = [*project["dependencies"], *(name for group in project["optional-dependencies"].values() for name in group)]
     by_conda = dependencies((ROOT / "environment.yml").read_text())
     by_pip = dependencies((ROOT / "pyproject.toml").read_text().partition("[project.scripts]")[0])
     assert by_conda == by_pip and sorted(by_pip) == sorted(wanted)
