@@ -237,6 +237,7 @@ def test_a_file_is_judged_each_time_it_is_dropped(surveyed):
     assert "use a PNG" in view.said.value
 
 
+@pytest.mark.slow  # a clock: true only on a machine that does nothing else
 def test_a_frame_takes_less_than_a_tenth_of_a_second(surveyed):
     player, view, shown = explore.Player(surveyed[1]), explore.Pad(*surveyed), explore.Maps(*surveyed)
     grey = np.zeros((pad.SIDE, pad.SIDE), np.uint8)

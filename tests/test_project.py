@@ -29,12 +29,12 @@ def tracked():
 
 def dependencies(text):
     """{requirement: comment} of lines such as `"torch>=2.11",  # models`."""
-    return {name: why for name, why in re.findall(r'^\s*(?:- )?"?([A-Za-z][\w.<>=\[\]-]*)"?,?\s+# (.+)$', text, re.MULTILINE)}
+    return {name: why for name, why in re.findall(r'^\s*(?:- )?"?([A-Za-z][\w.<>=-]*)"?,?\s+# (.+)$', text, re.MULTILINE)}
 
 
 def test_environment_and_pyproject_list_the_same_packages_each_with_a_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *(one for group in project["optional-dependencies"].values() for one in group)]
+    wanted = [*project["dependencies"], *(name for group in project["optional-dependencies"].values() for name in group)]
     by_conda = dependencies((ROOT / "environment.yml").read_text())
     by_pip = dependencies((ROOT / "pyproject.toml").read_text().partition("[project.scripts]")[0])
     assert by_conda == by_pip and sorted(by_pip) == sorted(wanted)
