@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     trial = _command(commands, "trial", _trial, "train with a few values changed, judge on validation, and log the row")
     _add_experiment(trial)
     _add_training(trial)
-    trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
+    trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3; right after the experiment")
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")
