@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     trial = _command(commands, "trial", _trial, "train with a few values changed, judge on validation, and log the row")
     _add_experiment(trial)
     _add_training(trial)
-    trial.add_argument("--images", type=int, help="how many training images to use, for a quick look (default: all)")
-    trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3")
+    trial.add_argument("--images", type=_count, help="how many training images to use, for a quick look (default: all)")
+    trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3; right after the experiment")
     sweep = _command(commands, "sweep", _sweep, "search a recipe's values with Optuna, judged on validation")
     _add_experiment(sweep)
     _add_training(sweep)
@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--images", type=_count, help="how many training images to use, for a quick look (default: all)")
     sweep.add_argument("--study", help="name of the study (default: the experiment's)")
     sweep.add_argument("--storage", metavar="URL", help="a database that many machines share (default: a journal beside the results)")
-    sweep.add_argument("changes", nargs="*", metavar="VALUE", help="what is fixed and not searched, for example encoder.epochs=3")
+    sweep.add_argument(
+        "changes", nargs="*", metavar="VALUE", help="what is fixed and not searched, for example encoder.epochs=3; right after the experiment"
+    )
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")

@@ -16,7 +16,7 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
     begun = time.perf_counter()
     tiny = ["--recipe", "tiny", "--device", "cpu"]
     commands = [["train", name, "--seed", seed, *tiny] for name, seed in TRAININGS + WANTED_AGAIN]
-    commands += [["trial", "mnist-guided", *tiny, "encoder.epochs=1"]] * TRIALS
+    commands += [["trial", "mnist-guided", "encoder.epochs=1", *tiny]] * TRIALS
     results, said = folder / "results", [folder / f"said{number}.txt" for number in range(len(commands))]
     running = [processes.start(command, results, file) for command, file in zip(commands, said)]
     codes = []
