@@ -86,7 +86,9 @@ def run(sweep: Sweep, name: str, storage: str | None, count: int, device: torch.
         study = begin(sweep, name, storage)
         if len(study.get_trials(states=FINISHED)) < count:
             study.optimize(lambda trial: attempt(trial, sweep, device), callbacks=[_tell, MaxTrialsCallback(count, states=FINISHED)])
-    except optuna.exceptions.UpdateFinishedTrialError as error:
+    except ValueError as error:
+        if not str(error).startswith("Cannot tell a FAIL trial"):
+            raise
         raise UserError(
             "this worker gave no sign of life for so long that its trial was given away; give the same command again"
         ) from error
@@ -105,7 +107,7 @@ def begin(sweep: Sweep, name: str, storage: str | None) -> Study:
     with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
         sampler = optuna.samplers.TPESampler(constant_liar=True)  # keeps workers apart: a value that one tries counts as bad so far
         pruner = optuna.pruners.MedianPruner()
-        where = _database(storage) if storage else _journal(folder() / f"{name}.journal")
+        where = connect(storage) if storage else _journal(folder() / f"{name}.journal")
         study = optuna.create_study(
             study_name=name, storage=where, sampler=sampler, pruner=pruner, direction=sweep.direction, load_if_exists=True
         )
@@ -131,7 +133,7 @@ def _journal(file: Path) -> BaseStorage:
         raise UserError(f"{file} is damaged; remove the line that is not whole, or name a new study with --study") from error
 
 
-def _database(url: str) -> BaseStorage:
+def connect(url: str) -> BaseStorage:
     """A database with heartbeats. Raises UserError on a text that is no URL, and where its driver is not installed."""
     if "://" not in url:
         raise UserError(f"{url!r} is no storage; write a URL, for example postgresql+psycopg://USER@HOST/DATABASE")

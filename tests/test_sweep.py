@@ -143,3 +143,16 @@ def test_a_number_that_is_none_is_one_line(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["sweep", "mnist-ae", *words])
     assert stopped.value.code == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_worker_whose_trial_was_given_away_says_so(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path}/studies.db"
+
+    def sleep_too_long(name, tried, device, seed, images, look):
+        given_away = optuna.load_study(study_name="slow", storage=url)
+        given_away.tell(0, state=TrialState.FAIL)
+        look(build(tried, 1, 28, 0))
+
+    monkeypatch.setattr(trials, "judge", sleep_too_long)
+    with pytest.raises(UserError, match="its trial was given away; give the same command again"):
+        sweep.run(planned(), "slow", url, 1, CPU)

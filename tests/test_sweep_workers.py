@@ -1,5 +1,6 @@
 """Workers of one study: real processes, one of them killed in the middle of a trial, others added, on a journal and on PostgreSQL."""
 
+import multiprocessing
 import os
 import shutil
 import socket
@@ -128,3 +129,14 @@ def test_a_database_gives_the_values_of_a_killed_worker_to_another_one(worker, p
     assert again.params == failed.params and again.state in sweep.FINISHED
     assert failed.intermediate_values and not [trial for trial in trials if trial.state == TrialState.RUNNING]
     assert not list(sweep.folder().glob("*.journal"))
+
+
+def test_workers_that_start_at_once_make_the_tables_of_a_new_database(postgres):
+    context = multiprocessing.get_context("fork")
+    together = context.Barrier(8)
+    workers = [context.Process(target=lambda: (together.wait(60), sweep.connect(postgres))) for _ in range(8)]
+    for process in workers:
+        process.start()
+    for process in workers:
+        process.join(60)
+    assert [process.exitcode for process in workers] == [0] * 8
