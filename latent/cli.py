@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--study", help="name of the study (default: the experiment's)")
     sweep.add_argument("--storage", metavar="URL", help="a database that many machines share (default: a journal beside the results)")
     sweep.add_argument(
-        "changes", nargs="*", metavar="VALUE", help="what is fixed and not searched, for example encoder.epochs=3; right after the experiment"
+        "changes", nargs="*", metavar="VALUE", help="what is not searched, for example encoder.epochs=3; right after the experiment"
     )
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from latent import recipes, tables
+from latent import goals, recipes, tables
 from latent.data import load
 from latent.names import EXPERIMENTS, VARIANTS
 from latent.objectives import build
@@ -78,6 +78,11 @@ def test_shipped_results_belong_to_the_data_at_hand(name, real_data):
 def test_the_readme_shows_the_stored_results(monkeypatch):
     monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
     assert tables.markdown(tables.HEADER, tables.rows()) in (ROOT / "README.md").read_text()
+
+
+def test_the_account_of_the_goals_is_that_of_the_stored_results_and_trials(monkeypatch):
+    monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
+    assert goals.markdown() == (ROOT / "results/experiments.md").read_text()
 
 
 def test_no_tracked_file_is_large_or_speaks_of_a_machine():
