@@ -1,13 +1,12 @@
 """Studies: what a sweep has found, for a terminal, for results/sweeps/<study>.json and as figures."""
 
 import json
-import os
 
 import optuna
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from latent import display, figures, trials
+from latent import display, figures, files, trials
 from latent.data import load
 from latent.errors import UserError
 from latent.recipes import recipe
@@ -54,11 +53,7 @@ def words(found: dict, scale: str) -> str:
 
 def store(sweep: Sweep, study: Study, found: dict) -> None:
     """Keep the account as results/sweeps/<study>.json and, once there is something to see, the study's figures."""
-    file = folder() / f"{study.study_name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(found, indent=1) + "\n")
-    temporary.replace(file)
+    files.write(folder() / f"{study.study_name}.json", (json.dumps(found, indent=1) + "\n").encode())
     done = study.get_trials(states=(TrialState.COMPLETE,))
     if len(done) < 4 or len({trial.value for trial in done}) < 2:
         return
