@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor
+from torch.nn import functional as F
 
 from latent.data import Dataset, Split
 from latent.plots import COLOURS, canvas, images, label, lines
@@ -30,10 +31,10 @@ def samples(data: Dataset, per_class: int = 10, seed: int = 0) -> Figure:
 
 
 def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 4, seed: int = 0) -> Figure:
-    """Some training images, each beside random views of it."""
+    """Some training images, each beside random views of it, shown as large as the image."""
     shown = to_float(data.train.images[:count])
     generator = torch.Generator().manual_seed(seed)
-    columns = [shown, *(view(shown, views, generator) for _ in range(draws))]
+    columns = [shown, *(F.interpolate(view(shown, views, generator), shown.shape[-2:]) for _ in range(draws))]
     return images(
         torch.stack(columns, 1),
         [data.classes[label] for label in data.train.labels[:count]],
