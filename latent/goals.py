@@ -48,7 +48,7 @@ def _row(name: str, goal: Goal, records: list[dict]) -> list[str]:
     wanted = [(tables.mean(accuracies), goal.accuracy)]
     if goal.mae:
         wanted.append((-tables.mean(errors), -goal.mae))
-    met = " and ".join("yes" if reached >= aim else "no" for reached, aim in wanted)
+    met = " and ".join("yes" if round(reached, 4) >= aim else "no" for reached, aim in wanted)  # float32 counts 99.7 as 99.69999
     aim = f"{goal.mae:.3f}" if goal.mae else "–"
     return [name, str(len(records)), f"{goal.accuracy:.1f}", tables.spread(accuracies, 2), aim, tables.spread(errors, 4), met]
 

@@ -61,7 +61,7 @@ def _value(value) -> str:
     if isinstance(value, Views):
         changed = {name: part for name, part in asdict(value).items() if part != getattr(Views(), name)}
         return ", ".join(f"{name} {part}" for name, part in changed.items()) or "the image itself"
-    return ", ".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
+    return (", ".join(str(part) for part in value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def model_table(networks: nn.ModuleDict) -> None:

@@ -29,7 +29,7 @@ def tracked():
 
 def dependencies(text):
     """{requirement: comment} of lines such as `"torch>=2.11",  # models`."""
-    return {name: why for name, why in re.findall(r'^\s*(?:- )?"?([A-Za-z][\w.<>=-]*)"?,?\s+# (.+)$', text, re.MULTILINE)}
+    return {name: why for name, why in re.findall(r'^\s*(?:- )?"?([A-Za-z][\w.<>=\[\]-]*)"?,?\s+# (.+)$', text, re.MULTILINE)}
 
 
 def test_environment_and_pyproject_list_the_same_packages_each_with_a_reason():
