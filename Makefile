@@ -1,4 +1,4 @@
-# People type: make demo, make test, make report, make lab. Developers also: make format, make clean.
+# People type: make demo, make test, make report, make bench, make lab. Developers also: make format, make clean.
 # Behind each stands a plain command; README gives them.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN
 EMBEDDED := build/embedded
 
-.PHONY: demo test report lab format clean
+.PHONY: demo test report bench lab format clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -34,6 +34,11 @@ report: .venv/ready
 	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) $(wildcard dry/*.ipynb)
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
+
+# How fast, beside the usual ways: ten minutes with nothing else running. Leaves results/benchmarks.
+bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
