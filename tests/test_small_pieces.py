@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA as ReferencePCA
 from sklearn.manifold import trustworthiness
 
-from latent import baseline, display, interpolation, plots, probe, tsne
+from latent import baseline, display, interpolation, mesh, plots, probe, tsne
 from latent.data import load
 
 
@@ -53,6 +54,25 @@ def test_tsne_keeps_neighbours_and_repeats():
     assert max(flat[labels == c].std() for c in range(3)) < min(
         np.linalg.norm(centres[a] - centres[b]) for a, b in ((0, 1), (0, 2), (1, 2))
     )
+
+
+def test_the_mesh_gives_the_gradient_and_the_divergence_of_all_pairs():
+    generator = np.random.default_rng(0)
+    flat = 20 * generator.normal(size=(800, 2))
+    p = np.triu(generator.random((800, 800)) * (generator.random((800, 800)) < 0.05), 1)
+    p = (p + p.T) / (p + p.T).sum()
+    difference = flat[:, None] - flat[None]
+    nearness = 1 / (1 + np.square(difference).sum(2))
+    np.fill_diagonal(nearness, 0)
+    q = nearness / nearness.sum()
+    edges = p > 0
+    expected = {part: ((share * nearness)[:, :, None] * difference).sum(1) for part, share in (("pull", p), ("push", q), ("both", p - q))}
+    divergence, found = mesh.gradient_for(csr_array(p))(flat, csr_array(p), should_eval_error=True)
+    push, total = mesh.repel(torch.from_numpy(flat).float())
+    assert total.item() == pytest.approx(nearness.sum(), rel=0.01)
+    assert np.linalg.norm(push.numpy() - expected["push"]) < 0.05 * np.linalg.norm(expected["push"])
+    assert np.linalg.norm(found - expected["both"]) < 0.05 * np.linalg.norm(expected["both"])
+    assert divergence == pytest.approx((p[edges] * np.log(p[edges] / q[edges])).sum(), rel=0.005)
 
 
 def test_tsne_of_very_few_points():
