@@ -3,6 +3,7 @@
 import sys
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -22,7 +23,7 @@ class Amounts:
     """How much is measured. Medians are over `repeats`; scikit-learn's t-SNE and the largest count are timed least."""
 
     scale: str = "cpu"
-    steps: int = 6
+    images: int = 2_048
     repeats: int = 3
     points: int = 10_000
     counts: tuple[int, ...] = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
@@ -32,9 +33,9 @@ class Amounts:
 
 def measure(amounts: Amounts) -> tuple[list[Row], Figure, str]:
     """All rows, the plot of growth, and what the points of t-SNE were."""
-    rows = speed.rows(amounts.scale, amounts.steps, amounts.repeats)
+    rows = speed.rows(amounts.scale, amounts.images, amounts.repeats)
     points, of_tsne = tsne.rows(amounts.points, amounts.repeats)
-    grown, figure = growth.measure(amounts.scale, amounts.counts, amounts.widths, amounts.steps // 3, amounts.repeats)
+    grown, figure = growth.measure(amounts.scale, amounts.counts, amounts.widths, 2, amounts.repeats)
     of_report = report.rows(amounts.notebooks, amounts.repeats) if amounts.notebooks else []
     return [*rows, *of_tsne, *of_report, *grown], figure, points
 
@@ -68,6 +69,8 @@ All took {(time.perf_counter() - start) / 60:.1f} minutes."""
 
 
 if __name__ == "__main__":
+    if find_spec("lightly") is None:
+        sys.exit("benchmarks: lightly is missing; run `make bench`, or pip install --editable '.[bench]'")
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/benchmarks"
     save(Amounts(), folder)
     print((folder / "README.md").read_text())

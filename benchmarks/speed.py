@@ -8,8 +8,8 @@ from latent.recipes import recipe
 Seconds = dict[str, dict[str, float]]  # contestant → task → seconds a thing
 
 
-def rows(scale: str, steps: int, repeats: int) -> list[Row]:
-    """All rows of the three CIFAR-10 recipes."""
+def rows(scale: str, count: int, repeats: int) -> list[Row]:
+    """All rows of the three CIFAR-10 recipes, from trainings on `count` images."""
     rivals = {
         "cifar-contrastive": {"DataLoader and torchvision": textbook.contrastive, "lightly": textbook.lightly},
         "cifar-guided": {"DataLoader and torchvision": textbook.guided},
@@ -18,7 +18,7 @@ def rows(scale: str, steps: int, repeats: int) -> list[Row]:
     goals = {"DataLoader and torchvision": 10, "lightly": 5}
     found = []
     for experiment, others in rivals.items():
-        makers = {name: (prepare, experiment, scale, steps) for name, prepare in {"ours": training.prepare, **others}.items()}
+        makers = {name: (prepare, experiment, scale, count) for name, prepare in {"ours": training.prepare, **others}.items()}
         seconds = compare(makers, repeats)
         for name in others:
             found += against(experiment, name, seconds["ours"], seconds[name], goals[name])

@@ -5,8 +5,6 @@ import math
 from collections.abc import Callable, Iterator
 
 import torch
-from lightly.loss import NTXentLoss
-from lightly.transforms import SimCLRTransform
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -65,28 +63,31 @@ def one_view(plan: Recipe) -> Callable:
     return transforms.Compose([*steps, transforms.RandomHorizontalFlip(), transforms.ToTensor()])
 
 
-def guided(experiment: str, scale: str, steps: int) -> Tasks:
+def guided(experiment: str, scale: str, count: int) -> Tasks:
     """Encoder and classifier on labels."""
     plan = recipe(experiment, scale)
 
     def loss(networks, seen: Tensor, labels: Tensor) -> Tensor:
         return F.cross_entropy(networks["classifier"](networks["encoder"](seen)), labels, label_smoothing=plan.encoder.label_smoothing)
 
-    return _tasks(plan, one_view(plan), loss, steps, views=1)
+    return _tasks(plan, one_view(plan), loss, count, views=1)
 
 
-def contrastive(experiment: str, scale: str, steps: int) -> Tasks:
+def contrastive(experiment: str, scale: str, count: int) -> Tasks:
     """SimCLR in torch and torchvision alone."""
     plan = recipe(experiment, scale)
 
     def loss(networks, pair: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
         return nt_xent(*networks["projection"](networks["encoder"](torch.cat(tuple(pair)))).chunk(2), plan.temperature)
 
-    return _tasks(plan, Pair(one_view(plan)), loss, steps, views=2)
+    return _tasks(plan, Pair(one_view(plan)), loss, count, views=2)
 
 
-def lightly(experiment: str, scale: str, steps: int) -> Tasks:
+def lightly(experiment: str, scale: str, count: int) -> Tasks:
     """SimCLR by lightly: its transform as it advises for CIFAR-10 (half the colour, no blur), and its loss."""
+    from lightly.loss import NTXentLoss  # make bench installs it; nothing else needs it
+    from lightly.transforms import SimCLRTransform
+
     plan = recipe(experiment, scale)
     transform = SimCLRTransform(input_size=plan.encoder.views.side or 32, cj_strength=0.5, gaussian_blur=0.0)
     criterion = NTXentLoss(temperature=plan.temperature)
@@ -94,15 +95,15 @@ def lightly(experiment: str, scale: str, steps: int) -> Tasks:
     def loss(networks, pair: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
         return criterion(*(networks["projection"](networks["encoder"](seen)) for seen in pair))
 
-    return _tasks(plan, transform, loss, steps, views=2)
+    return _tasks(plan, transform, loss, count, views=2)
 
 
-def _tasks(plan: Recipe, transform: Callable, loss: Callable, steps: int, views: int) -> Tasks:
-    """Train for `steps` steps, and load as many batches without training. The clock starts when the workers are at full pace.
+def _tasks(plan: Recipe, transform: Callable, loss: Callable, count: int, views: int) -> Tasks:
+    """Train on about `count` images, and load as many without training. The clock starts when the workers are at full pace.
 
     loss: (networks, what the loader gives for the images, labels) → scalar.
     """
-    batch = plan.encoder.batch
+    batch, steps = plan.encoder.batch, max(1, count // plan.encoder.batch)
     _, split = images((LEAD_IN + steps + AHEAD) * batch)  # the workers have work to the end
     networks = networks_of(plan).to(memory_format=torch.contiguous_format).train()
     optimizer = torch.optim.AdamW(networks.parameters(), lr=1e-3)

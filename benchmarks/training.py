@@ -18,11 +18,11 @@ MATRIX = 2048  # side of the matrices whose product gives the rate to reach
 PRODUCTS = 10
 
 
-def prepare(experiment: str, scale: str, steps: int) -> Tasks:
-    """The project's own loop, `latent.train.fit`, for `steps` steps; the views of as many batches; a matrix product."""
+def prepare(experiment: str, scale: str, count: int) -> Tasks:
+    """The project's own loop, `latent.train.fit`, on about `count` images in whole batches; their views alone; a matrix product."""
     devices.keep_memory()  # as `latent train` does
     plan, device = recipe(experiment, scale), torch.device("cpu")
-    _, split = images(steps * plan.encoder.batch)
+    _, split = images(max(1, count // plan.encoder.batch) * plan.encoder.batch)
     networks, generator = networks_of(plan), epoch_generator(0, 0, device)
     training = replace(plan.encoder, epochs=1)
     square = torch.randn(MATRIX, MATRIX).to(torch.bfloat16 if devices.has_bfloat16(device) else torch.float32)
