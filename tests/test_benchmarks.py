@@ -31,7 +31,7 @@ def test_a_row_knows_whether_its_goal_is_met_and_the_table_says_so(tmp_path):
     assert json.loads((tmp_path / "summary.json").read_text()) == {"fast": 10, "slow": 1.5, "small": 0.1}
 
 
-@pytest.mark.parametrize("experiment", ["cifar-contrastive", "cifar-guided", "cifar-ae"])
+@pytest.mark.parametrize("experiment", ["cifar-contrastive", "cifar-ae"])
 def test_a_training_is_judged_by_ratios_above_zero(experiment, monkeypatch):
     monkeypatch.setattr(training, "MATRIX", 64)
     tasks = training.prepare(experiment, "tiny", count=128)
@@ -77,5 +77,5 @@ def test_the_divergence_is_that_of_all_pairs():
     p = (p + p.T) / (p + p.T).sum()
     q = 1 / (1 + np.square(flat[:, None] - flat[None]).sum(2))
     np.fill_diagonal(q, 0)
-    off = ~np.eye(30, dtype=bool)
-    assert tsne.kl_divergence(coo_array(p), flat) == pytest.approx((p * np.log(p / (q / q.sum()), where=off, out=np.zeros_like(p))).sum())
+    pairs = p > 0
+    assert tsne.kl_divergence(coo_array(p), flat) == pytest.approx((p[pairs] * np.log(p[pairs] / (q / q.sum())[pairs])).sum())

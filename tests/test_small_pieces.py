@@ -44,11 +44,12 @@ def test_pca_is_scikit_learns():
     assert probe.reconstruction_error(ours.encoder, ours.decoder, images) == pytest.approx(expected, rel=1e-4)
 
 
-def test_tsne_keeps_neighbours_and_repeats():
-    labels = torch.arange(120) % 3
-    points = torch.randn(120, 40, generator=torch.Generator().manual_seed(1)) + 12 * torch.eye(3, 40)[labels]
+@pytest.mark.parametrize("count", [120, tsne.MESH_FROM])
+def test_tsne_keeps_neighbours_and_repeats(count):
+    labels = torch.arange(count) % 3
+    points = torch.randn(count, 40, generator=torch.Generator().manual_seed(1)) + 12 * torch.eye(3, 40)[labels]
     flat = tsne.embed(points)
-    assert flat.shape == (120, 2) and np.array_equal(flat, tsne.embed(points))
+    assert flat.shape == (count, 2) and np.array_equal(flat, tsne.embed(points))
     assert trustworthiness(points.numpy(), flat, n_neighbors=10) > 0.85
     centres = np.stack([flat[labels == c].mean(0) for c in range(3)])
     assert max(flat[labels == c].std() for c in range(3)) < min(
