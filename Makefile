@@ -1,4 +1,5 @@
-# People type: make demo, make test, make report, make lab. Developers also: make browser, make slow, make soak, make format, make clean.
+# People type: make demo, make test, make report, make lab.
+# Developers also: make bench, make browser, make slow, make soak, make format, make clean.
 # Behind each stands a plain command; README gives them.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False --log-level=WARN
 EMBEDDED := build/embedded
 
-.PHONY: demo test browser slow soak report lab format clean
+.PHONY: demo test browser slow soak report bench lab format clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -48,6 +49,11 @@ report: .venv/ready
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
 	$(BIN)/latent goals > results/experiments.md
+
+# How fast, beside the usual ways: ten minutes with nothing else running. Leaves results/benchmarks.
+bench: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks

@@ -1,0 +1,68 @@
+"""Our t-SNE against scikit-learn's default one: the same points, the same judges, wall-clock seconds."""
+
+import statistics
+import time
+
+import numpy as np
+import torch
+from openTSNE.affinity import PerplexityBasedNN
+from scipy.sparse import coo_array
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from torch import Tensor
+
+from benchmarks.images import images
+from benchmarks.rows import Row
+from latent import probe, results, tsne
+from latent.errors import UserError
+from latent.objectives import build
+from latent.recipes import recipe
+
+JUDGED = 4_000  # points whose trustworthiness is taken: it needs all pairs
+
+
+def rows(count: int, repeats: int) -> tuple[str, list[Row]]:
+    """What the points are, in words, and three rows: seconds, KL divergence, trustworthiness."""
+    name, points = latents(count)
+    theirs, their_seconds = _timed(lambda: TSNE(random_state=0).fit_transform(leading(points)))
+    goes = [_timed(lambda: tsne.embed(points)) for _ in range(repeats)]
+    ours, our_seconds = goes[0][0], statistics.median(spent for _, spent in goes)
+    affinities = PerplexityBasedNN(leading(points), perplexity=tsne.PERPLEXITY, method="exact").P.tocoo()
+    divergences = [kl_divergence(affinities, flat) for flat in (ours, theirs)]
+    trusts = [probe.trustworthiness(points[:JUDGED], torch.from_numpy(flat[:JUDGED])) for flat in (ours, theirs)]
+    title = f"t-SNE of {len(points):,} latents, against scikit-learn"
+    return name, [
+        Row(title, our_seconds, their_seconds, "s", their_seconds / our_seconds, least=5),
+        Row("KL divergence of that map", *divergences, "nats", divergences[0] / divergences[1], most=1.01),
+        Row("trustworthiness of that map", *trusts, "", trusts[0] / trusts[1], least=0.99),
+    ]
+
+
+def latents(count: int, experiment: str = "cifar-contrastive") -> tuple[str, Tensor]:
+    """Latents (N, 128) of the shipped encoder; of PCA where the weights are not there or not of today's networks."""
+    title, split = images(count)
+    try:
+        networks = results.load_weights(experiment, 0, build(recipe(experiment), 3, 32, 0))
+        return f"{experiment}'s latents of {title}", probe.encode(networks["encoder"], split.images)
+    except UserError:
+        flat = PCA(128, random_state=0).fit_transform(split.images.flatten(1).numpy() / np.float32(255))
+        return f"128 principal components of {title}", torch.from_numpy(flat)
+
+
+def leading(points: Tensor) -> np.ndarray:
+    """What `latent.tsne` takes distances between: both contestants get the same input."""
+    return PCA(tsne.DIMENSIONS, random_state=0).fit_transform(points.numpy())
+
+
+def kl_divergence(affinities: coo_array, flat: np.ndarray) -> float:
+    """KL(P ‖ Q) in nats, with Q over all pairs of the map `flat` (N, 2), nothing approximated (van der Maaten and Hinton 2008, eq. 5)."""
+    y = torch.from_numpy(flat).double()
+    total = sum((1 / (1 + torch.cdist(part, y).square())).sum().item() for part in y.split(1_000)) - len(y)
+    distances = np.square(flat[affinities.row] - flat[affinities.col], dtype=float).sum(1)
+    return float((affinities.data * (np.log(affinities.data * total) + np.log1p(distances))).sum())
+
+
+def _timed(make) -> tuple[np.ndarray, float]:
+    start = time.perf_counter()
+    made = make()
+    return made, time.perf_counter() - start

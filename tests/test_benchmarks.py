@@ -1,0 +1,83 @@
+"""The comparison of speed runs to its end, small, and says what it should."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import coo_array
+
+pytest.importorskip("openTSNE", reason="make bench installs what the benchmarks compare with")
+
+from benchmarks import contestants, growth, speed, textbook, training, tsne
+from benchmarks.rows import HEADER, Row, write
+
+
+def test_a_row_knows_whether_its_goal_is_met_and_the_table_says_so(tmp_path):
+    rows = [
+        Row("fast", 20, 2, "images/s", 10.0, least=10),
+        Row("slow", 3, 2, "images/s", 1.5, least=5),
+        Row("small", 1, 10, "ms", 0.1, most=0.1),
+        Row("plain", 7, None, "s"),
+    ]
+    assert [row.met for row in rows] == [True, False, True, None]
+    write(rows, "before", "after", tmp_path)
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    assert lines[0] == "before" and lines[-1] == "after"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert (
+        cells[0] == HEADER
+        and [line[-1] for line in cells[2:]] == ["yes", "no", "yes", "–"]
+        and {len(line) for line in cells} == {len(HEADER)}
+    )
+    assert json.loads((tmp_path / "summary.json").read_text()) == {"fast": 10, "slow": 1.5, "small": 0.1}
+
+
+@pytest.mark.parametrize("experiment", ["cifar-contrastive", "cifar-ae"])
+def test_a_training_is_judged_by_ratios_above_zero(experiment, monkeypatch):
+    monkeypatch.setattr(training, "MATRIX", 64)
+    tasks = training.prepare(experiment, "tiny", count=128)
+    rows = speed.by_itself(experiment, "tiny", {name: contestants.seconds(task) for name, task in tasks.items()})
+    assert len(rows) == 2 and all(row.ratio > 0 and row.ours > 0 and row.theirs > 0 for row in rows)
+
+
+def test_operations_are_counted_forward_and_backward(monkeypatch):
+    """A linear layer of a by b numbers multiplies 2ab forward, 2ab for its weights, and 2ab for its inputs where they need it."""
+    monkeypatch.setattr(training, "networks_of", lambda plan: torch.nn.ModuleDict({"layer": torch.nn.Linear(3 * 32 * 32, 10)}))
+    monkeypatch.setitem(training.OBJECTIVES, "classify", lambda networks, images, *_: networks["layer"](images.flatten(1).float()).sum())
+    assert training.flops_per_image(training.recipe("cifar-guided", "tiny")) == 2 * 2 * 3 * 32 * 32 * 10
+
+
+@pytest.mark.parametrize(
+    ("rival", "experiment"), [("contrastive", "cifar-contrastive"), ("lightly", "cifar-contrastive"), ("guided", "cifar-guided")]
+)
+def test_the_usual_way_trains_and_loads(rival, experiment):
+    if rival == "lightly":
+        pytest.importorskip("lightly", reason="make bench installs it")
+    tasks = getattr(textbook, rival)(experiment, "tiny", 128)
+    found = {name: contestants.seconds(task) for name, task in tasks.items()}
+    rows = speed.against(experiment, rival, found, found, 10)
+    assert [row.ratio for row in rows] == [1, 1] and all(row.ours > 0 for row in rows) and not rows[0].met
+
+
+def test_growth_is_measured_in_a_process_of_its_own_and_drawn():
+    rows, figure = growth.measure("tiny", counts=(20, 40), widths=(8, 16), steps=1, repeats=1)
+    assert len(rows) == 3 and all(row.ours > 0 and row.theirs > 0 for row in rows)
+    assert len(figure.axes) == 2 and all(axes.get_xlabel() and axes.get_ylabel() and axes.lines for axes in figure.axes)
+
+
+def test_tsne_is_compared_by_time_divergence_and_trust():
+    points, rows = tsne.rows(200, repeats=1)
+    assert "random images" in points and [row.name.split(" ")[0] for row in rows] == ["t-SNE", "KL", "trustworthiness"]
+    assert all(row.ratio > 0 for row in rows) and rows[1].most == 1.01 and rows[1].ratio < 1.3
+
+
+def test_the_divergence_is_that_of_all_pairs():
+    generator = np.random.default_rng(0)
+    flat, p = generator.normal(size=(30, 2)), generator.random((30, 30))
+    np.fill_diagonal(p, 0)
+    p = (p + p.T) / (p + p.T).sum()
+    q = 1 / (1 + np.square(flat[:, None] - flat[None]).sum(2))
+    np.fill_diagonal(q, 0)
+    pairs = p > 0
+    assert tsne.kl_divergence(coo_array(p), flat) == pytest.approx((p[pairs] * np.log(p[pairs] / (q / q.sum())[pairs])).sum())
