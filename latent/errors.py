@@ -9,5 +9,9 @@ class Terminated(KeyboardInterrupt):
     """The system asks the process to end (SIGTERM): handled as a person's Ctrl-C is, but for the exit code."""
 
 
+class Busy(UserError):
+    """Another process is at it."""
+
+
 class Diverged(UserError):
     """A training whose numbers are no longer numbers."""

@@ -12,7 +12,7 @@ from latent import checkpoints, distributed, files, initialize, probe, results
 from latent import device as devices
 from latent.checkpoints import Checkpoint
 from latent.data import Dataset, load
-from latent.errors import UserError
+from latent.errors import Busy, UserError
 from latent.models import Classifier, freeze
 from latent.objectives import OBJECTIVES, build, classify_latents
 from latent.recipes import Recipe, recipe
@@ -156,27 +156,42 @@ def evaluate(networks: nn.ModuleDict, plan: Recipe, data: Dataset, splits: tuple
 
 
 def load_or_train(experiment: str, scale: str | None = None, seed: int = 0, device: torch.device | None = None) -> Run:
-    """The stored run if recipe, data and model are unchanged, else a new one, stored.
+    """The stored run if recipe, data and model are unchanged, else a new one, stored. Waits where another process trains it.
 
     LATENT_RECIPE names the scale where none is given; LATENT_RETRAIN=1 trains in any case.
     """
     plan = recipe(experiment, scale or os.environ.get("LATENT_RECIPE", "cpu"))
     data, device = load(plan.dataset), device or devices.choose()
+    while True:
+        if found := _stored(experiment, plan, data, seed, device):
+            return found
+        try:
+            return train_and_store(experiment, plan, data, seed, device)
+        except Busy:
+            with files.turn(_checkpoint(experiment, seed).with_suffix(".lock")):
+                pass  # the other one has ended: look again
+
+
+def _stored(experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device) -> Run | None:
     networks = build(plan, data.channels, data.side, seed)
-    stored = {record["seed"]: record for record in results.read(experiment)}.get(seed)
+    record = {record["seed"]: record for record in results.read(experiment)}.get(seed)
     has_weights = results.path(experiment, seed, ".safetensors").exists()
-    if stored and has_weights and results.is_current(stored, plan, data, networks) and os.environ.get("LATENT_RETRAIN") != "1":
-        return Run(experiment, plan, data, freeze(results.load_weights(experiment, seed, networks).to(device)), stored)
-    return train_and_store(experiment, plan, data, seed, device)
+    if record and has_weights and results.is_current(record, plan, data, networks) and os.environ.get("LATENT_RETRAIN") != "1":
+        return Run(experiment, plan, data, freeze(results.load_weights(experiment, seed, networks).to(device)), record)
+    return None
+
+
+def _checkpoint(experiment: str, seed: int) -> Path:
+    return results.folder() / "checkpoints" / f"{experiment}-seed{seed}.pt"
 
 
 def train_and_store(experiment: str, plan: Recipe, data: Dataset, seed: int, device: torch.device) -> Run:
     """Train one seed, resuming an interrupted run, and store its record; weights are kept for seed 0.
 
-    Of processes that train together the first one alone keeps files. Raises UserError where another process trains the same
+    Of processes that train together the first one alone keeps files. Raises Busy where another process trains the same
     seed of the same experiment.
     """
-    checkpoint = results.folder() / "checkpoints" / f"{experiment}-seed{seed}.pt"
+    checkpoint = _checkpoint(experiment, seed)
     if distributed.rank() > 0:
         return train(experiment, plan, data, seed, device, checkpoint)
     with files.hold(checkpoint.with_suffix(".lock"), f"{experiment}, seed {seed},"):

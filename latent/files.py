@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from latent.errors import UserError
+from latent.errors import Busy, UserError
 
 
 def write(path: Path, data: bytes) -> None:
@@ -48,13 +48,13 @@ def sweep(path: Path) -> None:
 
 @contextmanager
 def hold(path: Path, what: str) -> Iterator[None]:
-    """Keep `what` to this process, by a lock on the file `path`, which stays. Raises UserError, naming the process that has it."""
+    """Keep `what` to this process, by a lock on the file `path`, which stays. Raises Busy, naming the process that has it."""
     with _opened(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = file.read().strip() or "unknown"
-            raise UserError(f"{what} is being trained by process {owner}; wait for it, or stop it and type the same again") from None
+            raise Busy(f"{what} is being trained by process {owner}; wait for it, or stop it and type the same again") from None
         _sign(file, path)
         yield
 

@@ -7,6 +7,7 @@ import random
 import resource
 import signal
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -229,3 +230,13 @@ def test_a_batch_of_one_and_a_dataset_of_one_are_refused():
     with pytest.raises(UserError, match="got 0 and"):
         start(plan=tiny(NAME, epochs=0))
     assert recipes.recipe(NAME, "tiny") == PLAN
+
+
+def test_who_asks_for_a_run_that_another_process_trains_waits_and_gets_it():
+    asked = ThreadPoolExecutor(1)
+    with files.hold(checkpoint("mnist-guided").with_suffix(".lock"), "mnist-guided, seed 0,"):
+        answer = asked.submit(experiment.load_or_train, "mnist-guided", device=CPU)
+        assert not wait([answer], timeout=3).done
+        trained = experiment.train("mnist-guided", recipes.recipe("mnist-guided", "tiny"), load("mnist"), 0, CPU)
+        stored = results.write("mnist-guided", 0, trained.record, trained.networks)
+    assert answer.result(timeout=60).record == stored
