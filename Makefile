@@ -5,7 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --ExecutePreprocessor.store_widget_state=False --log-level=WARN
+RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_timing=False --log-level=WARN \
+  --NotebookExporter.preprocessors=latent.report.cleaning.Clean
 EMBEDDED := build/embedded
 
 .PHONY: demo test browser slow soak report bench lab format clean

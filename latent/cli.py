@@ -154,7 +154,7 @@ def _sweep(options: argparse.Namespace) -> None:
     name = options.study or options.experiment
     study = sweep.run(planned, name, options.storage, options.trials, device.choose(options.device))
     found = studies.account(planned, study)
-    studies.store(planned, study, found)
+    studies.store(found)
     print(studies.words(found, options.recipe))
 
 

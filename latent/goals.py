@@ -64,16 +64,5 @@ def markdown() -> str:
     for name, goal in GOALS.items():
         tried = trials.rows(name, recipe(name))
         table = tables.markdown(trials.HEADER, tried) if tried else "No trials are stored."
-        parts += [f"## {name}", table, *map(_study, studies.read(name)), f"Next: {goal.ahead}"]
+        parts += [f"## {name}", table, *map(studies.sentence, studies.read(name)), f"Next: {goal.ahead}"]
     return "\n\n".join(parts) + "\n"
-
-
-def _study(found: dict) -> str:
-    """A sentence about a study of `latent sweep`; its trials are not rows of the table."""
-    start = "" if found["start"] is None else f", {found['start']:.4f} with the recipe it started from"
-    changes = trials.words(trials.difference(found["recipe"], recipe(found["experiment"])))
-    return (
-        f"Study {found['study']} of `latent sweep`: {sum(found['trials'].values())} trials on {found['images']:,} images of "
-        f"{found['data']}; {studies.TITLES[found['measure']]} {found['best']:.4f} at best{start}. What sets the best recipe apart "
-        f"from today's: {changes}."
-    )

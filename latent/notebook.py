@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from torch import nn
 
-from latent import display, experiment, results, tables, trials
+from latent import display, experiment, results, studies, tables, trials
 from latent.data import Dataset, uses_standin
 from latent.models import EncoderBesidePCA, parameter_count
 from latent.recipes import Recipe
@@ -104,6 +104,14 @@ def trials_table(run: experiment.Run) -> None:
         rows,
         "Trials, each a short training of one seed on so many training images, judged on the validation set; the test set was not read.",
     )
+
+
+def show_studies(run: experiment.Run) -> None:
+    """Show what `latent sweep` has found for an experiment on validation; nothing where it was never run."""
+    for found in studies.read(run.experiment):
+        display.say(studies.sentence(found))
+        for name, figure in studies.drawn(found).items():
+            display.show(figure, name)
 
 
 def results_table(names: Sequence[str]) -> None:

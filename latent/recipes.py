@@ -15,7 +15,7 @@ from latent.views import Views
 class Training:
     """How one set of weights is found.
 
-    learning_rate: the peak, reached after the share `warmup` of all steps, then lowered along a cosine to zero.
+    learning_rate: the peak, reached after the share `warmup` of all steps, then lowered linearly to zero.
     copies: how many views of each image a frozen encoder turns into latents, for its classifier (unused elsewhere).
     """
 

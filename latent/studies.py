@@ -3,13 +3,14 @@
 import json
 
 import optuna
+from matplotlib.figure import Figure
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from latent import display, figures, files, trials
 from latent.data import load
 from latent.errors import UserError
-from latent.recipes import recipe
+from latent.recipes import Recipe, recipe
 from latent.sweep import Sweep, folder
 
 TITLES = {"validation_mae": "validation MAE", "validation_accuracy": "validation accuracy (%)"}
@@ -21,7 +22,7 @@ def account(sweep: Sweep, study: Study) -> dict:
     done = study.get_trials(states=(TrialState.COMPLETE,))
     if not done:
         raise UserError(f"no trial of the study {study.study_name!r} ran to its end yet; give it more --trials, or a narrower space")
-    data, unchanged = load(sweep.plan.dataset), sweep.plan.as_dict()
+    data, plan = load(sweep.plan.dataset), sweep.plan.as_dict()
     return {
         "study": study.study_name,
         "experiment": sweep.experiment,
@@ -29,9 +30,23 @@ def account(sweep: Sweep, study: Study) -> dict:
         "images": min(sweep.images or len(data.train), len(data.train)),
         "trials": {"complete": len(done), "pruned": counts[TrialState.PRUNED], "failed": counts[TrialState.FAIL]},
         "measure": sweep.measure,
-        "start": next((trial.value for trial in done if trial.user_attrs["recipe"] == unchanged), None),
+        "plan": plan,
+        "start": next((trial.value for trial in done if trial.user_attrs["recipe"] == plan), None),
         "best": study.best_value,
         "recipe": study.best_trial.user_attrs["recipe"],
+        "judged": [trial.value for trial in done],
+        "searched": _searched(sweep, study, done),
+    }
+
+
+def _searched(sweep: Sweep, study: Study, done: list[FrozenTrial]) -> dict[str, dict]:
+    """For each searched place: the values tried, by trial, and which share of the variance they explain (None: too few trials)."""
+    shares = {}
+    if len(done) >= 4 and len({trial.value for trial in done}) > 1:
+        shares = optuna.importance.get_param_importances(study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0))
+    return {
+        place: {"tried": [trial.params[place] for trial in done], "log": getattr(space, "log", False), "share": shares.get(place)}
+        for place, space in sweep.space.items()
     }
 
 
@@ -51,23 +66,49 @@ def words(found: dict, scale: str) -> str:
     return "\n".join([*lines, command if changes else "nothing was better than today's recipe"])
 
 
-def store(sweep: Sweep, study: Study, found: dict) -> None:
-    """Keep the account as results/sweeps/<study>.json and, once there is something to see, the study's figures."""
-    files.write(folder() / f"{study.study_name}.json", (json.dumps(found, indent=1) + "\n").encode())
-    done = study.get_trials(states=(TrialState.COMPLETE,))
-    if len(done) < 4 or len({trial.value for trial in done}) < 2:
-        return
-    name, measure = f"{study.study_name}, {found['data']}", TITLES[found["measure"]]
-    shares = optuna.importance.get_param_importances(study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0))
-    tried = {place: [trial.params[place] for trial in done] for place in sweep.space}
-    log = {place for place, space in sweep.space.items() if getattr(space, "log", False)}
-    best = [trial.number for trial in done].index(study.best_trial.number)
-    drawn = {
-        "importance": figures.importance(shares, name, measure, len(done)),
-        "slices": figures.slices(tried, [trial.value for trial in done], best, name, measure, log),
+def sentence(found: dict) -> str:
+    """The account for a reader: how it was searched, and what the best trial changed."""
+    today = recipe(found["experiment"])
+    fixed, best = (trials.words(trials.difference(found[key], plan)) for key, plan in (("plan", today), ("recipe", _plan(found))))
+    start = "" if found["start"] is None else f", {_number(found, found['start'])} with the values it started from, the recipe's own"
+    counts = found["trials"]
+    return (
+        f"Study {found['study']} of `latent sweep`: {counts['complete']} trials to the end and {counts['pruned']} pruned, on "
+        f"{found['images']:,} images of {found['data']}, with the recipe but {fixed}; {TITLES[found['measure']]} "
+        f"{_number(found, found['best'])} at best{start}. What the best trial changed: {best}."
+    )
+
+
+def _plan(found: dict) -> Recipe:
+    return Recipe.from_dict(found["plan"])
+
+
+def _number(found: dict, value: float) -> str:
+    return f"{value:.4f}" if found["measure"] == "validation_mae" else f"{value:.2f}"
+
+
+def store(found: dict) -> None:
+    """Keep an account as results/sweeps/<study>.json, and the study's figures."""
+    files.write(folder() / f"{found['study']}.json", (json.dumps(found, indent=1) + "\n").encode())
+    for name, figure in drawn(found).items():
+        display.keep(figure, name)
+
+
+def drawn(found: dict) -> dict[str, Figure]:
+    """The figures of an account by their names: the importance of each searched value, and slices; none of too few trials."""
+    searched = found["searched"]
+    shares = {place: values["share"] for place, values in searched.items()}
+    if None in shares.values():
+        return {}
+    shares = dict(sorted(shares.items(), key=lambda pair: -pair[1]))
+    name, measure = f"{found['study']}, {found['data']}", TITLES[found["measure"]]
+    tried = {place: values["tried"] for place, values in searched.items()}
+    log = {place for place, values in searched.items() if values["log"]}
+    best = found["judged"].index(found["best"])
+    return {
+        f"sweep-{found['study']}-importance": figures.importance(shares, name, measure, len(found["judged"])),
+        f"sweep-{found['study']}-slices": figures.slices(tried, found["judged"], best, name, measure, log),
     }
-    for kind, figure in drawn.items():
-        display.keep(figure, f"sweep-{study.study_name}-{kind}")
 
 
 def read(experiment: str) -> list[dict]:

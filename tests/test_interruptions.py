@@ -5,7 +5,10 @@ import io
 import os
 import random
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -151,6 +154,35 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_checkpoint(monkeypatch):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(caught.value) and checkpoint().read_bytes() == before and not list(results.folder().rglob("*.tmp"))
     assert len(start().record["curves"]["encoder"]) == 2
+
+
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size={room} tmpfs "$LATENT_RESULTS" || exit 77
+"$@" 2>"$SAID"; echo $?
+mount -o remount,size=64m "$LATENT_RESULTS"
+"$@" 2>/dev/null >&2; echo $?
+cp "$LATENT_RESULTS/mnist-guided/seed0.safetensors" "$KEPT"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare: a file system of its own needs Linux")
+def test_on_a_file_system_that_is_really_full_a_training_stops_in_one_line_and_ends_the_same_when_there_is_room(monkeypatch, tmp_path):
+    stop_after_first_epoch(monkeypatch, name="mnist-guided", plan=tiny("mnist-guided"), found=load("mnist"))
+    room = int(1.5 * checkpoint("mnist-guided").stat().st_size)  # for one checkpoint, not for the next one beside it
+    start(name="mnist-guided", plan=tiny("mnist-guided"), found=load("mnist"))
+    places = {"LATENT_RESULTS": tmp_path / "disk", "SAID": tmp_path / "said", "KEPT": tmp_path / "kept"}
+    places["LATENT_RESULTS"].mkdir()
+    surroundings = os.environ | {name: str(place) for name, place in places.items()} | {"LATENT_DATA": "embedded"}
+    train_it = [sys.executable, "-m", "latent", "train", "mnist-guided", "--recipe", "tiny", "--device", "cpu"]
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK.format(room=room), "sh", *train_it]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("this machine mounts no file systems for its users")
+    assert done.stdout.split() == ["2", "0"], done.stderr
+    assert "cannot be written (No space left on device); make room" in places["SAID"].read_text().splitlines()[-1]
+    ours = (results.folder() / "mnist-guided/seed0.safetensors").read_bytes()
+    assert places["KEPT"].read_bytes() == ours
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_a_sweep_starts_from_the_recipe_reads_no_test_set_and_goes_on_where_it_w
     assert "trial 4:" not in capsys.readouterr().out
     assert cli.main([*words, *options, "5"]) == 0
     assert "trial 4:" in (told := capsys.readouterr().out) and "trial 3:" not in told
-    assert "Study mnist-guided of `latent sweep`: 5 trials on 200 images of stand-in digits" in goals.markdown()
+    assert "Study mnist-guided of `latent sweep`: 5 trials to the end and 0 pruned, on 200 images of stand-in digits" in goals.markdown()
 
     for wrong in ("encoder.epochs=2", "hidden=(16,)"):
         assert cli.main([*words, wrong, *options, "6"]) == 2
