@@ -1,6 +1,8 @@
 """The command `latent`."""
 
 import argparse
+import contextlib
+import errno
 import json
 import signal
 import sys
@@ -18,11 +20,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except UserError as error:
-        print(f"latent: {_one_line(error)}", file=sys.stderr)
+        _complain(_one_line(error))
         return 2
     except KeyboardInterrupt as stop:
-        print(f"latent: {stop or 'stopped'}", file=sys.stderr)
+        _complain(stop or "stopped")
         return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+    except OSError as error:  # the progress bar's, where a log has no room: files of ours raise UserError
+        if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise
+        _complain(f"the output cannot be written ({error.strerror}); make room, then type the same again")
+        return 2
+
+
+def _complain(message: object) -> None:
+    """Say on stderr what went wrong; where that has no room either, the exit code says it alone."""
+    with contextlib.suppress(OSError):
+        print(f"latent: {message}", file=sys.stderr)
 
 
 def _terminate(*_) -> None:

@@ -22,6 +22,12 @@ NO_TRIALS = (
 )
 
 
+OF_STUDIES = (
+    "Read with care: short trainings on few images reward what learns fast, above all small batches, which mean more steps; and the best "
+    "of several trials owes something to luck. A study shows which values matter, and where a full training is worth its time."
+)
+
+
 def begin(name: str) -> experiment.Run:
     """The stored run of an experiment, or a new one where something changed; says so where it is made on stand-in data."""
     run = experiment.load_or_train(name)
@@ -97,7 +103,8 @@ def trials_table(run: experiment.Run) -> None:
     """Show what was tried on validation; the test set was not read."""
     rows = trials.rows(run.experiment, run.recipe)
     if not rows:
-        display.say(NO_TRIALS)
+        if not studies.read(run.experiment):
+            display.say(NO_TRIALS)
         return
     display.table(
         trials.HEADER,
@@ -112,6 +119,7 @@ def show_studies(run: experiment.Run) -> None:
         display.say(studies.sentence(found))
         for name, figure in studies.drawn(found).items():
             display.show(figure, name)
+        display.say(OF_STUDIES)
 
 
 def results_table(names: Sequence[str]) -> None:

@@ -62,6 +62,14 @@ def test_a_line_that_cannot_be_read_is_one_line_and_exit_code_2(words, capsys):
     assert stopped.value.code == 2 and capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full: a file without room needs Linux")
+@pytest.mark.parametrize("words", [["train", "nothing"], ["train", "mnist-guided", "--device", "cpu"]], ids=["complaint", "progress bar"])
+def test_output_that_has_no_room_is_exit_code_2(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "latent", *words], stdout=subprocess.DEVNULL, stderr=full)
+    assert done.returncode == 2
+
+
 def test_missing_data_leaves_nothing_behind(tmp_path):
     done = process("-m", "latent", "train", "mnist-ae", LATENT_DATA=str(tmp_path / "nowhere"), LATENT_RESULTS=str(tmp_path / "results"))
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "nowhere" in done.stderr and not (tmp_path / "results").exists()

@@ -1,4 +1,7 @@
-"""The time of a contrastive training step on P GPUs, on paper: arithmetic over its rate, bytes over their bandwidth, messages times latency."""
+"""The time of a contrastive training step on P GPUs, on paper.
+
+Arithmetic over its rate, bytes over their bandwidth, messages times their latency.
+"""
 
 import math
 from dataclasses import dataclass

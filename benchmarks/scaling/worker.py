@@ -36,7 +36,7 @@ def seconds_of(talk: Callable[[], object]) -> float:
 
 def main(experiment: str, scale: str, batch: int, steps: int) -> None:
     devices.keep_memory()
-    device = distributed.begin(torch.device("cpu"))
+    distributed.begin(torch.device("cpu"))
     plan = recipe(experiment, scale)
     training = replace(plan.encoder, epochs=2, batch=batch)
     plan = replace(plan, encoder=training)

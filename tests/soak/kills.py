@@ -14,6 +14,7 @@ from latent import checkpoints
 from soak import processes
 
 FULL_DISK = "full disk"
+ROOM = (10_000, 200_000)  # bytes of a file: more than a training says, less than its largest checkpoint
 TROUBLES = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, FULL_DISK)
 NAMES = {signal.SIGKILL: "SIGKILL", signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT", FULL_DISK: FULL_DISK}
 
@@ -49,7 +50,7 @@ class Trainings:
 
     def trouble(self, kind, chance: random.Random) -> None:
         """Train until something happens: a signal at a random moment, or a file that can grow no further."""
-        process = self.start(self.results, chance.randrange(200_000) if kind == FULL_DISK else processes.UNLIMITED)
+        process = self.start(self.results, chance.randrange(*ROOM) if kind == FULL_DISK else processes.UNLIMITED)
         if kind != FULL_DISK:
             self._wait_until_it_trains(process, kind)
             process.join(chance.uniform(0, self.seconds))
