@@ -13,6 +13,7 @@ from latent import goals, recipes, tables
 from latent.data import load
 from latent.names import EXPERIMENTS, VARIANTS
 from latent.objectives import build
+from latent.report.merge import digest_of_code
 from latent.results import signature
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +53,15 @@ def test_a_committed_notebook_was_run_in_order_and_is_clean(path):
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert not any("execution" in cell.metadata for cell in notebook.cells)
     assert not re.search(r"/(home|root|tmp|Users|work)/", path.read_text())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_committed_notebook_holds_the_code_that_was_run(path):
+    notebook = nbformat.read(path, as_version=4)
+    ran = notebook.metadata.get("latent", {}).get("ran")
+    if ran is None:
+        pytest.skip("run before the digest of its code was kept: `make report` puts it in")
+    assert ran == digest_of_code(notebook)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)

@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from latent.errors import UserError
 from latent.report import ReportError
 from latent.report.build import build_dry, build_wet, digest
+from latent.report.cleaning import Clean
 from latent.report.exporter import Document
 from latent.report.merge import merge
 from latent.report.requirements import NOTEBOOKS, REQUIREMENTS
@@ -154,6 +155,17 @@ def test_notebooks_that_were_not_run_in_order_are_refused(root):
         build_dry(root / "dry", root)
     path.unlink()
     with pytest.raises(ReportError, match=r"no notebook dry/dry.ipynb"):
+        build_dry(root / "dry", root)
+
+
+def test_outputs_of_other_code_than_stands_there_are_refused(root):
+    path = root / "dry/dry.ipynb"
+    edit(path, lambda made: Clean().preprocess(made, {}))  # as `make report` leaves it
+    build_dry(root / "dry", root)
+    edit(path, lambda made: setattr(made.cells[0], "source", "# Another title"))  # words are not run
+    build_dry(root / "dry", root)
+    edit(path, lambda made: setattr(made.cells[-1], "source", "2 + 2"))
+    with pytest.raises(ReportError, match="notebook dry holds other code than was run; run it again with `make report`"):
         build_dry(root / "dry", root)
 
 

@@ -1,5 +1,6 @@
 """Many notebooks as one document."""
 
+import hashlib
 from collections.abc import Mapping
 
 import nbformat
@@ -24,7 +25,12 @@ def merge(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
 
 
 def check_run(name: str, notebook: NotebookNode) -> None:
-    """Raise ReportError unless every code cell of `notebook` has been run, from the top to the end."""
+    """Raise ReportError unless every code cell of `notebook` has been run, from the top to the end, as it stands there now.
+
+    Whether code was changed since can be told of notebooks that `make report` or `make demo` has run: these keep its digest.
+    """
+    if notebook.metadata.get("latent", {}).get("ran", digest_of_code(notebook)) != digest_of_code(notebook):
+        raise ReportError(f"notebook {name} holds other code than was run; run it again with `make report`")
     latest = 0
     for number, cell in enumerate(notebook.cells, 1):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -34,3 +40,9 @@ def check_run(name: str, notebook: NotebookNode) -> None:
         if cell.execution_count < latest:
             raise ReportError(f"notebook {name}, cell {number} was run before a cell above it; restart, run the whole notebook and save it")
         latest = cell.execution_count
+
+
+def digest_of_code(notebook: NotebookNode) -> str:
+    """Identifies what all code cells of `notebook` say, in their order."""
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
