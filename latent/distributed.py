@@ -5,13 +5,14 @@ of all processes with their gradients: P processes with B / P images each do wha
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.distributed.nn import functional as with_gradients
+from torch.autograd import Function
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -68,13 +69,37 @@ def share(batch: Tensor) -> Tensor:
 
 def gather(rows: Tensor) -> Tensor:
     """The rows (B / P, …) of all processes, (B, …), in order of rank; gradients flow back to where each row came from."""
-    if world() == 1:
-        return rows
-    if rows.requires_grad:
-        return torch.cat(with_gradients.all_gather(rows.contiguous()))
-    parts = [torch.empty_like(rows) for _ in range(world())]
-    dist.all_gather(parts, rows.contiguous())
-    return torch.cat(parts)
+    return rows if world() == 1 else _Gathered.apply(rows.contiguous())
+
+
+class _Gathered(Function):
+    """The rows of all processes. What all their losses want of a row goes back to the process that it came from."""
+
+    @staticmethod
+    def forward(ctx, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(world())]
+        dist.all_gather(parts, rows)
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        mine = gradient.new_empty(len(gradient) // world(), *gradient.shape[1:])
+        dist.reduce_scatter(mine, list(gradient.contiguous().chunk(world())))
+        return mine
+
+
+class _Total(Function):
+    """The sum over all processes, and of its gradients likewise: the losses of all depend on it."""
+
+    @staticmethod
+    def forward(ctx, part: Tensor) -> Tensor:
+        total = part.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        return _Total.forward(ctx, gradient)
 
 
 def mean(value: float, device: torch.device) -> float:
@@ -101,17 +126,30 @@ class _Loss(nn.Module):
 def parallel(networks: nn.ModuleDict, objective) -> nn.Module:
     """`objective` of `networks` as one module, (inputs, labels, recipe, generator) → loss; gradients are averaged over the processes."""
     loss = _Loss(networks, objective)
-    return loss if world() == 1 else DistributedDataParallel(loss, broadcast_buffers=False)
+    if world() == 1:
+        return loss
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # the option's new name is not in every torch yet
+        return DistributedDataParallel(loss, broadcast_buffers=False)  # the buffers are equal: see `whole_batch_statistics`
 
 
 @contextmanager
 def whole_batch_statistics(networks: nn.ModuleDict) -> Iterator[None]:
-    """Within, every BatchNorm in training mode takes mean and variance over the batches of all processes together."""
+    """Within, every BatchNorm in training mode takes mean and variance over the batches of all processes together.
+
+    Raises UserError where another process dies meanwhile.
+    """
     forwards = [module for module in networks.modules() if isinstance(module, _BatchNorm)] if world() > 1 else []
     for module in forwards:
         module.forward = _synchronised(module)
     try:
         yield
+    except RuntimeError as error:
+        if not (isinstance(error, dist.DistBackendError) or "/gloo/" in str(error)):  # gloo's errors have no class of their own
+            raise
+        raise UserError(
+            "another process of this training has died; the same command goes on from the last finished epoch, also with "
+            "another number of processes"
+        ) from error
     finally:
         for module in forwards:
             del module.forward
@@ -127,9 +165,9 @@ def _synchronised(norm: _BatchNorm):
         shape = [1, -1, *[1] * (x.ndim - 2)]
         count = x.numel() // x.shape[1] * world()
         values = x.float()
-        mean = with_gradients.all_reduce(values.sum(axes)) / count
+        mean = _Total.apply(values.sum(axes)) / count
         centred = values - mean.view(shape)
-        variance = with_gradients.all_reduce(centred.square().sum(axes)) / count
+        variance = _Total.apply(centred.square().sum(axes)) / count
         with torch.no_grad():
             norm.num_batches_tracked += 1
             norm.running_mean.lerp_(mean, norm.momentum)
