@@ -1,6 +1,6 @@
 // A square of paper: draw on it with the pointer, or drop a file on it.
 
-const SIDE = 112, PEN = 9, PAUSE = 60; // pixels of the paper (as in pad.py), width of the pen, ms between two pictures sent
+const SIDE = 112, PEN = 9; // pixels of the paper (as in pad.py), width of the pen
 
 function render({ model, el }) {
   const root = document.createElement("div"), canvas = document.createElement("canvas"), clear = document.createElement("button");
@@ -12,16 +12,16 @@ function render({ model, el }) {
   el.append(root);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: "#fff" });
-  let last = null, timer = null;
+  let last = null, waiting = null;
 
   const wipe = () => { context.fillStyle = "#000"; context.fillRect(0, 0, SIDE, SIDE); };
   const send = () => {
-    timer = null;
+    waiting = null;
     const levels = context.getImageData(0, 0, SIDE, SIDE).data.filter((_, index) => index % 4 === 0); // red alone: it is grey
     model.set("picture", new DataView(new Uint8Array(levels).buffer));
     model.save_changes();
   };
-  const soon = () => { timer ??= setTimeout(send, PAUSE); };
+  const soon = () => { waiting ??= requestAnimationFrame(send); }; // once a frame; while Python is busy, the latest picture waits
   const position = (event) => [event.offsetX, event.offsetY].map((length) => (length * SIDE) / canvas.clientWidth);
 
   canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); last = position(event); canvas.onpointermove(event); };
@@ -51,7 +51,7 @@ function render({ model, el }) {
     model.save_changes();
   };
   wipe();
-  return () => clearTimeout(timer);
+  return () => cancelAnimationFrame(waiting);
 }
 
 export default { render };

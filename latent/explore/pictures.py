@@ -3,6 +3,7 @@
 import io
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -22,6 +23,7 @@ STYLE = """<style>
 .latent-row { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: flex-start; line-height: 1.3 }
 .latent-row figure { margin: 0; text-align: center; font-size: 12px }
 .latent-row img { image-rendering: pixelated; display: block; margin: 2px auto; background: #8884 }
+.latent-row figure.still { width: 66px; white-space: pre-line; line-height: 1.2 }
 .latent-bars { display: grid; grid-template-columns: auto 110px 40px; gap: 1px 6px; font-size: 12px; align-items: center }
 .latent-bars i { display: block; height: 10px } .latent-bars b { font-weight: normal; text-align: right }
 </style>"""
@@ -59,11 +61,19 @@ def sheet(images: Tensor) -> tuple[bytes, int]:
     return _encode(picture, "WEBP", quality=90), columns
 
 
-def image(picture: Tensor, size: int, below: str = "", above: str = "", border: str = "transparent") -> str:
-    """One image (C, H, W), `size` CSS pixels wide, with a line of text above and below, and a coloured edge."""
-    source = "data:image/png;base64," + b64encode(_encode(pixels(picture), "PNG", compress_level=1)).decode()
+def image(picture: Tensor, size: int, below: str = "", above: str = "", border: str = "transparent", kind: str = "") -> str:
+    """One image (C, H, W), `size` CSS pixels wide, with a line of text above and below, and a coloured edge. kind: as in STYLE."""
+    levels = pixels(picture)
+    source = _source(levels.tobytes(), levels.shape)
     look = f'width={size} height={size} style="border-bottom:3px solid {border}"'
-    return f'<figure>{escape(above)}<img src="{source}" alt="{escape(below)}" {look}>{escape(below)}</figure>'
+    return f'<figure class="{kind}">{escape(above)}<img src="{source}" alt="{escape(below)}" {look}>{escape(below)}</figure>'
+
+
+@lru_cache(4_000)
+def _source(levels: bytes, shape: tuple[int, int, int]) -> str:
+    """An image's text, remembered: the same neighbours are shown again and again, and writing a PNG takes as long as a layer."""
+    picture = np.frombuffer(levels, np.uint8).reshape(shape)
+    return "data:image/png;base64," + b64encode(_encode(picture, "PNG", compress_level=1)).decode()
 
 
 def _encode(picture: np.ndarray, form: str, **options) -> bytes:
@@ -110,6 +120,17 @@ def selection(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
     left = f", {len(order)} of them shown" if len(order) < len(images) else ""
     grid = f'<div class="latent-row" style="gap:2px;max-width:620px">{"".join(tiles)}</div>'
     return STYLE + row([titled(f"{len(images)} selected{left}", grid), titled("their classes", bars(shares(labels, classes)))])
+
+
+def areas(beliefs: Tensor, width: int = 300, height: int = 84) -> str:
+    """How class probabilities (steps, classes) change on the way: areas one upon the other, as SVG."""
+    edges = height * (1 - torch.cat([torch.zeros(len(beliefs), 1), beliefs], 1).cumsum(1)).T  # (classes + 1, steps)
+    places = torch.linspace(0, width, len(beliefs)).tolist()
+    drawn = []
+    for number, (below, above) in enumerate(zip(edges.tolist(), edges[1:].tolist())):
+        outline = [*zip(places, above), *zip(places[::-1], below[::-1])]
+        drawn.append(f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in outline)}" fill="{colour(number)}"/>')
+    return f'<svg width="{width}" height="{height}">{"".join(drawn)}</svg>'
 
 
 def histogram(typical: Tensor, value: float, width: int = 210, height: int = 96) -> str:

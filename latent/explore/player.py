@@ -62,13 +62,15 @@ class Player(pictures.Shown, VBox):
         self.walk = walk.between(self.space, self.pair, self.path.value)
         places = torch.linspace(0, walk.STEPS - 1, STRIP).round().long()
         frames = walk.look(self.space, self.around, self.walk.latents[places])
-        self.strip.value = pictures.STYLE + pictures.row(self._still(frame, place) for frame, place in zip(frames, places.tolist()))
+        stills = [self._still(frame, place) for frame, place in zip(frames, places.tolist())]
+        along = pictures.titled("the classifier's belief along the walk", pictures.areas(self.walk.beliefs))
+        self.strip.value = pictures.STYLE + pictures.row([*stills, along])
         self._go(None)
 
     def _still(self, frame: walk.Frame, place: int) -> str:
         share, number = frame.belief.max(0)
-        below = f"{self.atlas.data.classes[number]} {100 * share:.0f} %"
-        return pictures.image(frame.decoded, 64, below, f"{place / (walk.STEPS - 1):.2f}", pictures.colour(number.item()))
+        below = f"{self.atlas.data.classes[number]}\n{100 * share:.0f} %"
+        return pictures.image(frame.decoded, 64, below, f"{place / (walk.STEPS - 1):.2f}", pictures.colour(number.item()), "still")
 
     def _go(self, drawn: Tensor | None) -> None:
         """Show the random latent `drawn`, or the place on the walk where there is none."""

@@ -19,9 +19,11 @@ PATHS = {"linear": linear, "spherical": spherical}
 
 @dataclass(frozen=True)
 class Walk:
-    """From one image to another: latents (STEPS, latent) on the way, and the images blended with the same weights (STEPS, C, H, W)."""
+    """From one image to another: latents (STEPS, latent) on the way, what the classifier believes of them (STEPS, classes), and the
+    images blended with the same weights (STEPS, C, H, W)."""
 
     latents: Tensor
+    beliefs: Tensor
     blends: Tensor
 
 
@@ -65,7 +67,8 @@ def surroundings(space: Space, train: Split) -> Surroundings:
 
 def between(space: Space, pair: Tensor, path: str) -> Walk:
     """The walk between two images, uint8 (2, C, H, W), along one of PATHS."""
-    return Walk(PATHS[path](probe.encode(space.networks["encoder"], pair), STEPS), linear(to_float(pair), STEPS))
+    latents = PATHS[path](probe.encode(space.networks["encoder"], pair), STEPS)
+    return Walk(latents, probe.predict(space.networks["classifier"], latents), linear(to_float(pair), STEPS))
 
 
 def random_latent(around: Surroundings, generator: Generator) -> Tensor:
