@@ -42,6 +42,15 @@ def small_cifar():
     return files | {"cifar-10-batches-py/batches.meta": pickle.dumps({"label_names": list("abcdefghij")})}
 
 
+def take_the_small_ones_for_right(monkeypatch):
+    """Put the small files' checksums in the place of the real ones."""
+    monkeypatch.setattr(data, "_MNIST_MD5", {name: md5(content) for name, content in small_mnist().items()})
+    sums = {Path(name).name: md5(content) for name, content in small_cifar().items()}
+    for part in ("train_list", "test_list"):
+        monkeypatch.setattr(CIFAR10, part, [[name, sums[name]] for name, _ in getattr(CIFAR10, part)])
+    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": sums["batches.meta"]})
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Serves `server.files`; sends half of each while `server.cut` is set."""
 
@@ -73,7 +82,7 @@ def server(monkeypatch, tmp_path):
     archives = {f"{Path(name).name}.gz": gzip.compress(content) for name, content in mnist.items()}
     monkeypatch.setattr(MNIST, "mirrors", [address])
     monkeypatch.setattr(MNIST, "resources", [(name, md5(content)) for name, content in archives.items()])
-    monkeypatch.setattr(data, "_MNIST_MD5", {name: md5(content) for name, content in mnist.items()})
+    take_the_small_ones_for_right(monkeypatch)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in cifar.items():
@@ -81,12 +90,8 @@ def server(monkeypatch, tmp_path):
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     archives["cifar.tar.gz"] = buffer.getvalue()
-    sums = {Path(name).name: md5(content) for name, content in cifar.items()}
     monkeypatch.setattr(CIFAR10, "url", address + "cifar.tar.gz")
     monkeypatch.setattr(CIFAR10, "tgz_md5", md5(buffer.getvalue()))
-    for part in ("train_list", "test_list"):
-        monkeypatch.setattr(CIFAR10, part, [[name, sums[name]] for name, _ in getattr(CIFAR10, part)])
-    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": sums["batches.meta"]})
     serving.files = {f"/{name}": content for name, content in archives.items()}
     threading.Thread(target=functools.partial(serving.serve_forever, poll_interval=0.01), daemon=True).start()
     yield serving
@@ -165,6 +170,21 @@ def test_files_that_are_not_right_are_named_with_a_remedy(server, monkeypatch, t
     message = str(caught.value)
     assert first.name in message and "\n" not in message and ("latent data --download" in message or "make it readable" in message)
     assert before == {path: path.read_bytes() for path in paths if path.is_file()}
+
+
+def test_a_folder_that_may_not_be_written_is_named_and_keeps_what_is_in_it(server):
+    with tempfile.TemporaryDirectory() as folder:
+        paths = here("mnist", Path(folder))
+        paths[0].write_bytes(b"damaged")
+        closed = [Path(folder), *(path for path in Path(folder).rglob("*") if path.is_dir())]
+        for place in closed:
+            place.chmod(0o555)
+        before = {path: path.read_bytes() for path in paths}
+        with without_privileges(), pytest.raises(UserError, match=rf"mnist could not be fetched into {folder}: .*Permission denied"):
+            data._download("mnist", Path(folder))
+        for place in closed:
+            place.chmod(0o755)
+        assert before == {path: path.read_bytes() for path in paths}
 
 
 def test_a_file_that_may_not_be_read_is_named(server, monkeypatch):

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from latent import device, files
-from soak import inputs, kills, load, memory
+from soak import damage, inputs, kills, load, memory
 
 KINDS = {
     "Trainings that are interrupted": kills.rows,
-    "Ten processes at once": load.rows,
+    "Ten notebooks at once": load.rows,
+    "Files that are not what they should be": damage.rows,
     "Inputs of every kind": inputs.rows,
     "Memory": memory.rows,
 }

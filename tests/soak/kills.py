@@ -105,12 +105,12 @@ def outcome(results: Path, experiment: str) -> tuple[bytes, dict]:
 
 
 def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
-    """Stop tiny trainings of four experiments, 200 times at full effort."""
+    """Stop tiny trainings of four experiments, 160 times at full effort."""
     chance, begun = random.Random(), time.perf_counter()
     stopped, finished = Counter(), 0
     for experiment in ("mnist-guided", "mnist-contrastive", "cifar-ae", "cifar-contrastive-labels"):
         trainings = Trainings(experiment, folder / experiment)
-        while trainings.stopped.total() < 50 * effort:
+        while trainings.stopped.total() < 40 * effort:
             trainings.trouble(chance.choice(TROUBLES), chance)
         trainings.end()
         stopped, finished = stopped + trainings.stopped, finished + trainings.finished
