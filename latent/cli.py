@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "goals", _goals, "print goals, results, trials and what comes next, as results/experiments.md shows them")
     verify = _command(commands, "verify", _verify, "judge the shipped weights again and compare with the results")
     verify.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+    splits = ("train", "validation", "test")
+    verify.add_argument("--splits", nargs="+", choices=splits, default=["test"], help="images to judge on; all three give every measure")
     report = _command(commands, "report", _report, "make wet.pdf and dry.pdf from the executed notebooks")
     report.add_argument("--notebooks", type=Path, default=Path("notebooks"), help="folder of the seven notebooks (default: %(default)s)")
     report.add_argument("--dry", type=Path, default=Path("dry"), help="folder of the dry notebooks (default: %(default)s)")
@@ -193,7 +195,8 @@ def _verify(options: argparse.Namespace) -> int:
     from latent import device, results, verify
 
     there = device.choose(options.device)
-    checks = [check for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.read(name) for check in verify.verify(name, there)]
+    stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.read(name)]
+    checks = [check for name in stored for check in verify.verify(name, there, options.splits)]
     for check in checks:
         verdict = "ok" if check.agrees else "DIFFERS"
         print(f"{verdict:8}{check.experiment:26}{check.measure:26} stored {check.stored:9.4f}   found {check.found:9.4f}")

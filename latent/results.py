@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import statistics
 from functools import cache
@@ -84,12 +85,19 @@ def _read(experiment: str, seed: int, file: Path) -> dict:
     try:
         record = json.loads(file.read_bytes())
         place = record["experiment"], record["seed"]
-        _made_with(record), record["measures"]["test_accuracy"]
-    except (ValueError, KeyError, TypeError) as error:
+        _made_with(record), [record["measures"][measure] for measure in _needed(record["recipe"])]
+        if not all(map(math.isfinite, record["measures"].values())):
+            raise ValueError("a measure is no number")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise UserError(f"{file} is damaged or of another version; {remedy}") from error
     if place != (experiment, seed):
         raise UserError(f"{file} is a record of {place[0]}, seed {place[1]}, not of {experiment}, seed {seed}; {remedy}")
     return record
+
+
+def _needed(recipe: dict) -> list[str]:
+    """What tables and goals print of every run."""
+    return ["test_accuracy", "test_mae"] if recipe["objective"] == "reconstruct" else ["test_accuracy"]
 
 
 def _made_with(record: dict) -> tuple:

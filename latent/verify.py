@@ -1,5 +1,7 @@
 """Does what is shipped give what is claimed? The weights of seed 0 are judged again and compared with their records."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +14,7 @@ from latent.models import freeze
 from latent.objectives import build
 from latent.recipes import Recipe
 
+SPLITS = ("train", "validation", "test")
 TOLERANCE = 0.1  # percentage points, and the same in hundredths of a pixel's range for MAE
 OF_VIEWS = 0.2  # percentage points: the six views are encoded in bfloat16, which machines round in their own ways
 
@@ -31,9 +34,10 @@ class Check:
         return abs(self.stored - self.found) <= tolerance
 
 
-def verify(name: str, device: torch.device) -> list[Check]:
-    """Judge the stored weights of seed 0 of an experiment on the test images.
+def verify(name: str, device: torch.device, splits: Sequence[str] = ("test",)) -> list[Check]:
+    """Judge the stored weights of seed 0 of an experiment on the images of `splits`; all three give every measure of the record.
 
+    A vote of neighbours needs the training images too. A measure that the record lacks is compared with nan, and so differs.
     Raises UserError where nothing is stored, or where the data at hand is not the data of the record.
     """
     devices.keep_memory()
@@ -44,8 +48,8 @@ def verify(name: str, device: torch.device) -> list[Check]:
     data = load(plan.dataset)
     if data.digest != record["data"]["digest"]:
         raise UserError(
-            f"{name} was trained on {record['data']['title']} ({record['data']['digest']}), not on {data.title} ({data.digest})"
+            f"{name} was trained on {record['data'].get('title')} ({record['data']['digest']}), not on {data.title} ({data.digest})"
         )
     networks = freeze(results.load_weights(name, 0, build(plan, data.channels, data.side, 0)).to(device))
-    found = experiment.evaluate(networks, plan, data, ("test",))
-    return [Check(name, measure, record["measures"][measure], value) for measure, value in found.items()]
+    found = experiment.evaluate(networks, plan, data, tuple(split for split in SPLITS if split in splits))
+    return [Check(name, measure, record["measures"].get(measure, math.nan), value) for measure, value in found.items()]

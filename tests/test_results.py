@@ -54,11 +54,17 @@ def test_judging_the_stored_weights_again_gives_the_stored_measures():
     assert all(check.agrees for check in checks) and all(abs(check.stored - check.found) < 1e-5 for check in checks)
 
 
-def test_verify_notices_a_false_claim():
+def test_verify_notices_every_false_claim():
+    """Of the test set, or of all three splits; also one that was taken away."""
     run = stored()
-    run.record["measures"]["test_accuracy"] += 0.2
-    results.write("mnist-ae", 0, run.record, None)
-    assert [check.measure for check in verify.verify("mnist-ae", CPU) if not check.agrees] == ["test_accuracy"]
+    true = run.record["measures"]
+    assert {check.measure for check in verify.verify("mnist-ae", CPU, verify.SPLITS[::-1])} == set(true)
+    for measure, splits in (("test_accuracy", ("test",)), ("validation_knn_accuracy", verify.SPLITS), ("train_mae", ("train",))):
+        false = {key: value for key, value in true.items() if key != measure}
+        for claimed in (false | {measure: true[measure] + 0.2}, false):
+            if "test_accuracy" in claimed:  # without it a record is none
+                results.write("mnist-ae", 0, run.record | {"measures": claimed}, None)
+                assert [check.measure for check in verify.verify("mnist-ae", CPU, splits) if not check.agrees] == [measure]
 
 
 def test_no_checkpoint_is_left_behind_and_no_temporary_file():
@@ -164,7 +170,7 @@ def test_results_of_a_recipe_that_is_gone_are_called_stale_and_no_number_of_them
     monkeypatch.setitem(recipes.RECIPES["gpu"], "mnist-ae", plan)  # a recipe at any scale is a recipe of today
     results._signature_of.cache_clear()
     assert tables.rows(["mnist-ae"])[0][4] == "98.76"
-    record = made("mnist-ae", 0, {"test_accuracy": 98.76}, plan) | {"signature": "of other networks"}
+    record = made("mnist-ae", 0, {"test_accuracy": 98.76, "test_mae": 0.0123}, plan) | {"signature": "of other networks"}
     results.write("mnist-ae", 0, record, None)
     assert tables.rows(["mnist-ae"])[0][1] == "stale: train again"
     results._signature_of.cache_clear()
