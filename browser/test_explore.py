@@ -28,17 +28,19 @@ CARRY = """(bytes) => {
 }"""
 # Milliseconds from an event to the painting of the answer, which is new text in the page.
 CLOCK = """([event, text]) => {
-  window.clock?.disconnect();
-  window.spent = [];
-  window.begun = 0;
-  document.addEventListener(event, () => { window.begun ||= performance.now(); }, true);
-  window.clock = new MutationObserver((changes) => {
-    const begun = window.begun;
-    if (!begun || !changes.some((change) => [...change.addedNodes].some((node) => node.textContent.includes(text)))) return;
-    window.begun = 0;
-    requestAnimationFrame(() => window.spent.push(performance.now() - begun));
+  window.clock?.abort(); // the one before
+  window.clock = new AbortController();
+  const { signal } = window.clock, spent = (window.spent = []);
+  let begun = null;
+  document.addEventListener(event, () => { begun ??= performance.now(); }, { capture: true, signal });
+  const observer = new MutationObserver((changes) => {
+    const since = begun;
+    if (since === null || !changes.some((change) => [...change.addedNodes].some((node) => node.textContent.includes(text)))) return;
+    begun = null;
+    requestAnimationFrame(() => spent.push(performance.now() - since));
   });
-  window.clock.observe(document.body, { childList: true, subtree: true });
+  observer.observe(document.body, { childList: true, subtree: true });
+  signal.onabort = () => observer.disconnect();
 }"""
 
 
