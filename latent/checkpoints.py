@@ -10,17 +10,19 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from latent import files
+from latent import __version__, files
 from latent.errors import UserError
 
 DIGEST = hashlib.sha256().digest_size
+VERSION = f"latent {__version__}, torch {torch.__version__}"  # others may go on with other numbers
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """The state of one training after its last finished epoch, in one file: a SHA-256, then what torch saves.
 
-    made_with: what the training depends on (experiment, seed, recipe, data, model); a file made with anything else is refused.
+    made_with: what the training depends on (experiment, seed, recipe, data, model); a file made with anything else, or by
+    another version of this package or of torch, is refused.
     No state of a random generator is kept: every epoch seeds its own by (seed, epoch), and the learning rate is a function
     of the share of the training done, so the number of finished epochs stands for both.
     """
@@ -34,7 +36,7 @@ class Checkpoint:
             "networks": networks.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             "curves": curves,
-            "made_with": self.made_with,
+            "made_with": self.made_with | {"version": VERSION},
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -49,7 +51,8 @@ class Checkpoint:
         if not self.path.exists():
             return []
         state = read(self.path)
-        other = [name for name, value in self.made_with.items() if state["made_with"].get(name) != value]
+        wanted = self.made_with | {"version": VERSION}
+        other = [name for name, value in wanted.items() if state["made_with"].get(name) != value]
         if other:
             raise UserError(f"{self.path} was begun with another {' and '.join(other)}; go back to that, or delete the file to begin anew")
         networks.load_state_dict(state["networks"])

@@ -55,6 +55,16 @@ class Stop:
             raise KeyboardInterrupt
 
 
+def test_a_file_reaches_the_disk_before_its_name_does(monkeypatch, tmp_path):
+    done, sync, move = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(os.readlink(f"/proc/self/fd/{file}")), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append(f"{old} becomes {new}"), move(old, new)))
+    files.write(tmp_path / "kept", b"whole")
+    temporary = str(tmp_path / f".kept.{os.getpid()}.tmp")
+    assert done == [temporary, f"{temporary} becomes {tmp_path / 'kept'}", str(tmp_path)]
+    assert (tmp_path / "kept").read_bytes() == b"whole"
+
+
 def stop_after_first_epoch(monkeypatch, **changes):
     with monkeypatch.context() as patch:
         Stop(patch, 1, after=True)
@@ -86,11 +96,11 @@ def test_processes_that_are_killed_stopped_or_out_of_room_end_the_same(tmp_path)
     assert trainings.finished
 
 
-@pytest.mark.parametrize("other", ["experiment", "seed", "recipe", "data", "signature"])
+@pytest.mark.parametrize("other", ["experiment", "seed", "recipe", "data", "signature", "version"])
 def test_a_checkpoint_of_another_training_is_refused_and_kept(monkeypatch, other):
     stop_after_first_epoch(monkeypatch)
     state = checkpoints.read(checkpoint())
-    assert set(state["made_with"]) == {"experiment", "seed", "recipe", "data", "signature"}
+    assert set(state["made_with"]) == {"experiment", "seed", "recipe", "data", "signature", "version"}
     state["made_with"][other] = "of something else"
     write_signed(checkpoint(), state)
     before = checkpoint().read_bytes()
@@ -245,13 +255,32 @@ def test_a_number_that_is_none_stops_the_run_and_leaves_the_good_checkpoint(tmp_
     assert checkpoints.finished_epochs(kept.path) == 1
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
+def test_a_real_card_that_is_full_says_which_value_to_set(monkeypatch):
+    plan, whole = tiny("mnist-contrastive", batch=1000), torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(64 * 2**20 / whole)  # less than what one batch leaves for its backward pass
+    try:
+        with pytest.raises(UserError, match=r"batches of 1000 do not fit into the memory of .*encoder.batch=500"):
+            experiment.train_and_store("mnist-contrastive", plan, load("mnist"), 0, torch.device("cuda"))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
 def test_a_full_graphics_card_says_which_value_to_set(monkeypatch):
-    def full(*_):
+    """Without a card: the error that torch raises for one comes out of a real backward pass, where memory is fullest."""
+
+    def full(gradient):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setitem(objectives.OBJECTIVES, "contrast", full)
-    with pytest.raises(UserError, match=rf"{NAME}: batches of 128 do not fit .* `latent trial {NAME} encoder.batch=64`"):
+    def objective(*batch):
+        loss = objectives.contrast(*batch)
+        loss.register_hook(full)
+        return loss
+
+    monkeypatch.setitem(objectives.OBJECTIVES, "contrast", objective)
+    with pytest.raises(UserError, match=rf"{NAME}: batches of 128 do not fit .* `latent trial {NAME} encoder.batch=64`") as caught:
         start()
+    assert "\n" not in str(caught.value) and not list(results.folder().rglob("*.json"))
 
 
 def test_a_batch_of_one_and_a_dataset_of_one_are_refused():

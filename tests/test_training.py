@@ -117,6 +117,18 @@ def test_no_training_reads_the_images_it_is_judged_on(name, split):
     )
 
 
+@pytest.mark.parametrize("name", ["mnist-ae", "mnist-guided", "mnist-contrastive"])
+def test_what_is_judged_is_every_image_once_and_as_it_is(name):
+    """Also the last images, which fill no batch; mirrored and shifted views of CIFAR-10 are a measure of their own."""
+    plan, found, seen = tiny(name), small(data.load("mnist"), 187), []
+    networks = freeze(objectives.build(plan, found.channels, found.side, 0))
+    networks["encoder"].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    experiment.evaluate(networks, plan, found, ("validation", "test"))
+    times = 2 if "decoder" in networks else 1  # for the classifier, and for the reconstruction
+    expected = [split.images.float() / 255 for split in (found.validation, found.test) for _ in range(times)]
+    assert torch.equal(torch.cat(seen), torch.cat(expected))
+
+
 def test_frozen_encoders_of_both_sections_are_judged_by_one_classifier():
     for dataset in ("mnist", "cifar"):
         plans = [recipes.recipe(f"{dataset}-{kind}") for kind in ("ae", "contrastive", "contrastive-labels")]

@@ -52,6 +52,57 @@ def test_every_image_has_a_draw_of_its_own(views):
     assert different >= 25  # of 28 pairs; whole-pixel shifts may meet by chance
 
 
+def uniform(values, low, high):
+    """Whether `values` (N,) may be draws from low to high: Kolmogorov and Smirnov's distance, at one false alarm in ten thousand."""
+    shares = ((values.double().sort().values - low) / (high - low)).clamp(0, 1)
+    steps = torch.arange(len(values) + 1) / len(values)
+    return max((shares - steps[:-1]).max(), (steps[1:] - shares).max()) < 2.23 / len(values) ** 0.5
+
+
+def independent(values):
+    """Whether neighbours in the batch, and the two halves of it, which hold two views of the same images, go their own ways."""
+    pairs = ((values[1:], values[:-1]), values.chunk(2))
+    return all(abs(torch.corrcoef(torch.stack(pair))[0, 1]) < 4 / len(pair[0]) ** 0.5 for pair in pairs)
+
+
+def drawn_maps(views, count=4000, side=33):
+    """The affine map of the plane (2, 2) that each of `count` views of one image drew, read off an image of its own coordinates."""
+    line = torch.linspace(0, 1, side)
+    row, column = torch.meshgrid(line, line, indexing="ij")
+    seen = draw(torch.stack([column, row, row]).expand(count, -1, -1, -1), views)[:, :2]  # where each pixel was taken from
+    middle = seen[:, :, side // 2 - 1 : side // 2 + 2, side // 2 - 1 : side // 2 + 2]
+    rightwards, downwards = middle[:, :, 1, 2] - middle[:, :, 1, 0], middle[:, :, 2, 1] - middle[:, :, 0, 1]
+    return torch.stack([rightwards, downwards], 2) * (side - 1) / 2
+
+
+def test_turns_are_uniform_and_each_images_own():
+    maps = drawn_maps(Views(rotate=20))
+    turns = torch.atan2(maps[:, 1, 0], maps[:, 0, 0]).rad2deg()
+    assert uniform(turns, -20, 20) and independent(turns)
+
+
+def test_crops_are_uniform_in_area_and_in_log_aspect_and_each_images_own():
+    maps = drawn_maps(Views(zoom=0.5, stretch=0.4))
+    area, aspect = maps[:, 0, 0] * maps[:, 1, 1], (maps[:, 0, 0] / maps[:, 1, 1]).log()
+    assert uniform(area, 0.5, 1) and independent(area)
+    assert uniform(aspect, -0.4, 0.4) and independent(aspect)
+
+
+def test_brightness_is_uniform_and_each_images_own():
+    grey = torch.full((4000, 3, 2, 2), 0.4)
+    factors = draw(grey, Views(jitter=0.4, jittered=1.0))[:, 0, 0, 0] / 0.4
+    assert uniform(factors, 0.6, 1.4) and independent(factors)
+
+
+def test_blanked_squares_lie_everywhere_and_each_images_own():
+    x = picture(1, 1, 16).expand(4000, -1, -1, -1)
+    hole = (draw(x, Views(erase=1)) != x).squeeze(1)  # (4000, 16, 16), one pixel each
+    rows, columns = hole.any(2).float().argmax(1), hole.any(1).float().argmax(1)
+    for place in (rows, columns):
+        counts = torch.bincount(place, minlength=16)
+        assert (counts - 250).abs().max() < 5 * (250 * 15 / 16) ** 0.5 and independent(place.double())
+
+
 def test_one_seed_one_draw():
     x = picture(4)
     assert torch.equal(draw(x, ALL, 1), draw(x, ALL, 1)) and not torch.equal(draw(x, ALL, 1), draw(x, ALL, 2))
