@@ -1,12 +1,14 @@
 """The formulas behind docs/scaling.md, each against what it stands for, done step by step."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.scaling import batches, cluster, shards
+from benchmarks.scaling.__main__ import Amounts, document
 from benchmarks.scaling.cluster import Cluster, Work
 from latent import losses
 
@@ -71,3 +73,18 @@ def test_a_loader_gives_every_image_once_and_mixes_as_much_as_its_buffer_holds()
     far = {name: shards.imbalance(order, 50) for name, order in orders.items()}
     assert far["one"] == pytest.approx(0.9) and far["one"] > far["some"] > far["all"]
     assert far["all"] < 0.25  # what chance allows in batches of 50
+
+
+@pytest.mark.slow
+def test_the_document_is_made_from_measurements_and_leaves_no_number_out():
+    text = document(Amounts("tiny", batch=32, steps=2, means=16, count=8, views=128))
+    sections = ["Measured", "On paper", "Batch and learning rate", "Negatives", "A dataset that no memory holds", "What the code"]
+    assert [part.startswith(title) for part, title in zip(text.split("\n## ")[1:], sections, strict=True)] == [True] * 6
+    assert not re.search(r"\b(nan|inf|None)\b|[{}]", text)
+    measured = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if re.match(r"\| [12] \| (16|32|64) \|", line)
+    ]
+    assert [row[:2] for row in measured] == [["1", "16"], ["1", "32"], ["2", "32"], ["2", "64"]]
+    assert all(float(row[3]) > 0 for row in measured) and all(float(cell) > 0 for row in measured[2:] for cell in row[4:])
+    for gpus in (8, 64, 512):
+        assert len(re.findall(rf"^\| {gpus} \|", text, re.MULTILINE)) == 5  # bytes, two kinds of time, learning rate, loader

@@ -160,7 +160,7 @@ def _time_row(work: Work, hardware: Cluster, gpus: int, batch: int, alone: int) 
     found, apart = (cluster.step(work, hardware, gpus, batch, rows) for rows in (False, True))
     before = cluster.step(work, hardware, 1, alone).total * batch / alone
     spent = (found.encoder, found.loss, found.gradient, found.projections, found.statistics)
-    return [str(gpus), *(f"{1000 * s:.3f}" for s in spent), *(f"{before / gpus / one.total:.0%}" for one in (found, apart))]
+    return [str(gpus), *(f"{1000 * s:.3f}" for s in spent), *(f"{before / gpus / one.total:.1%}" for one in (found, apart))]
 
 
 def noise(amounts: Amounts) -> str:
@@ -182,7 +182,7 @@ the start, hence a warm-up.
 
 {table}
 
-For SGD the best rate, and with it the progress of one step, grows as 1 / (1 + noise / batch) (their equation 2.6): with the batch at first, hardly at
+For SGD the best rate, and with it the progress of one step, grows as 1 / (1 + noise / batch) (their equations 2.5 and 2.6): with the batch at first, hardly at
 all beyond the noise scale. Where the optimizer fixes the length of an update, as Muon and nearly AdamW do, the noise is divided out already, and
 the square root is the usual rule (Malladi et al. 2022). Both are starting points for `latent sweep` around {rate:g}, not results."""
 
