@@ -133,7 +133,7 @@ def train_classifier(
 
 
 def evaluate(networks: nn.ModuleDict, plan: Recipe, data: Dataset, splits: tuple[str, ...]) -> dict[str, float]:
-    """Accuracy in percent on each split, kNN accuracy, and the reconstruction error where there is a decoder.
+    """Accuracy in percent on each split, kNN and linear probe, and the reconstruction error where there is a decoder.
 
     Where the classifier learned from mirrored images, also its accuracy with test-time augmentation.
     """
@@ -150,6 +150,7 @@ def evaluate(networks: nn.ModuleDict, plan: Recipe, data: Dataset, splits: tuple
         if name != "train" and "train" in latents:
             known = data.train.labels.to(device)
             measures[f"{name}_knn_accuracy"] = probe.knn_accuracy(latents["train"], known, latents[name], split.labels)
+            measures[f"{name}_linear_accuracy"] = probe.linear_accuracy(latents["train"], known, latents[name], split.labels)
         if "decoder" in networks:
             measures[f"{name}_mae"] = probe.reconstruction_error(networks["encoder"], networks["decoder"], split.images)
     return measures

@@ -37,8 +37,8 @@ class Encoder(nn.Module):
 
     def __init__(self, channels: int, widths: tuple[int, int, int] = (32, 64, 128), grid: int = 1, latent: int = LATENT):
         super().__init__()
-        self.whiten = nn.Conv2d(channels, 8 * channels, 2)  # `latent.initialize` sets it; only the bias is learned
-        self.whiten.weight.requires_grad_(False)
+        # `latent.initialize` sets it and nothing trains it: its bias would need gradients of the largest feature map of all.
+        self.whiten = nn.Conv2d(channels, 8 * channels, 2).requires_grad_(False)
         sizes = (8 * channels, *widths)
         self.stages = nn.Sequential(*(_stage(a, b) for a, b in zip(sizes, sizes[1:])))
         self.pool = nn.AdaptiveMaxPool2d(grid)

@@ -126,7 +126,8 @@ def results_table(names: Sequence[str]) -> None:
     """Show the accuracies of experiments, mean ± standard deviation over their seeds."""
     note = (
         "Accuracy in percent: of the classifier on latents; of the same with beliefs averaged over six views (the image and its mirror, "
-        "each in place and shifted by a pixel two ways); of a vote of the five nearest training latents (kNN-5). Mean absolute error of "
+        "each in place and shifted by a pixel two ways); of a linear probe (logistic regression on training latents); of a vote of the five "
+        "nearest training latents (kNN-5). Mean absolute error of "
         "reconstructions, pixels in [0, 1]. Mean ± standard deviation over the seeds. What was chosen was chosen on the "
         "validation set; the test set was read once per trained model."
     )

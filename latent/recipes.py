@@ -115,7 +115,7 @@ RECIPES["cpu"] = {
         "cifar10",
         "classify",
         Training(
-            epochs=8, batch=500, optimizer="muon", learning_rate=0.12, warmup=0.0, label_smoothing=0.2, views=Views(shift=2, flip=True)
+            epochs=12, batch=500, optimizer="muon", learning_rate=0.12, warmup=0.0, label_smoothing=0.2, views=Views(shift=2, flip=True)
         ),
         widths=(64, 256, 256),
         hidden=(),

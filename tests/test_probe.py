@@ -8,6 +8,7 @@ from torch import nn
 
 from latent import probe
 from latent.data import Split
+from latent.errors import UserError
 from latent.models import Classifier, Encoder, freeze
 from latent.views import Views
 
@@ -60,6 +61,17 @@ def test_knn_agrees_with_scikit_learn():
     assert probe.knn_accuracy(known, known_labels, latents, labels, neighbours=1) == pytest.approx(100 * reference, abs=1e-4)
     voted = KNeighborsClassifier(5, metric="cosine").fit(known.numpy(), known_labels.numpy()).score(latents.numpy(), labels.numpy())
     assert probe.knn_accuracy(known, known_labels, latents, labels) == pytest.approx(100 * voted, abs=2.0)  # ties may differ
+
+
+def test_a_linear_probe_finds_what_a_line_can_tell_apart_and_no_more():
+    latents, labels = clusters(200, seed=3, spread=0.3)
+    assert probe.linear_accuracy(latents, labels, latents, labels) == 100
+    assert probe.linear_accuracy(1e4 * latents + 7, labels, 1e4 * latents + 7, labels) == 100  # the scale of a latent is nobody's choice
+    corners = torch.tensor([[0.0, 0], [1, 1], [0, 1], [1, 0]]).repeat(50, 1)
+    odd = torch.tensor([0, 0, 1, 1]).repeat(50)
+    assert probe.linear_accuracy(corners, odd, corners, odd) <= 75  # no line tells three of XOR's corners and the fourth apart
+    with pytest.raises(UserError, match="two classes"):
+        probe.linear_accuracy(latents, torch.zeros_like(labels), latents, labels)
 
 
 def test_the_reconstruction_error_is_numpys_also_over_uneven_batches():
