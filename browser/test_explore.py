@@ -109,6 +109,8 @@ def test_hovering_marks_an_image_on_all_maps_of_its_dataset_and_shows_its_neighb
     assert "nearest in latent space" in tip.inner_text() and "nearest in pixels" in tip.inner_text()
     changed = [new != old for new, old in zip(paintings(row(page, 0)), before)]
     assert changed == [False, True] * 3 and paintings(row(page, 1)) == other
+    maps, box = row(page, 0).locator(".map").first.bounding_box(), tip.bounding_box()
+    assert box["y"] >= maps["y"] + maps["height"] or box["y"] + box["height"] <= maps["y"]  # no ring is hidden
     hover_over_a_point(page, row(page, 1).locator("canvas.over").last)
     page.shot("hover-right")
     box = page.locator(".latent-tip:visible").bounding_box()

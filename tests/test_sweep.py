@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import optuna
 import pytest
@@ -12,8 +13,10 @@ from optuna.trial import TrialState
 from latent import cli, goals, recipes, results, spaces, studies, sweep, trials
 from latent.data import load
 from latent.errors import Diverged, UserError
+from latent.names import EXPERIMENTS
 from latent.objectives import build
 
+ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
 QUICK = {"encoder.epochs": "1", "classifier.epochs": "1"}
 
@@ -156,3 +159,13 @@ def test_a_worker_whose_trial_was_given_away_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "judge", sleep_too_long)
     with pytest.raises(UserError, match="its trial was given away; give the same command again"):
         sweep.run(planned(), "slow", url, 1, CPU)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_the_notebook_of_every_experiment_quotes_a_study_of_it_with_its_figures(name, monkeypatch):
+    monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
+    [notebook] = ROOT.glob(f"notebooks/0*_{name.replace('-', '_')}.ipynb")
+    told = notebook.read_text()
+    found = studies.read(name)
+    assert found and all(f"Study {study['study']} of `latent sweep`: {study['trials']['complete']} trials" in told for study in found)
+    assert all((ROOT / f"figures/{picture}.png").exists() for study in found for picture in studies.drawn(study))

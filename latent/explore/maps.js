@@ -167,12 +167,13 @@ function fillTip(tip, atlas, space, image) {
   }
 }
 
-function placeTip(tip, event) {
+function placeTip(tip, event, frame) { // below the maps or above them, so that no ring is hidden; beside the pointer where neither fits
   tip.style.display = "flex";
-  const box = tip.getBoundingClientRect();
-  const below = event.clientY + 18, above = event.clientY - 18 - box.height;
-  tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - box.width - 4))}px`;
-  tip.style.top = `${below + box.height < innerHeight ? below : Math.max(4, above)}px`;
+  const box = tip.getBoundingClientRect(), map = frame.getBoundingClientRect();
+  const free = [map.bottom + 4, map.top - 4 - box.height].find((top) => top >= 0 && top + box.height <= innerHeight);
+  const beside = event.clientY > innerHeight / 2 ? event.clientY - 18 - box.height : event.clientY + 18;
+  tip.style.left = `${Math.max(4, Math.min(event.clientX - box.width / 2, innerWidth - box.width - 4))}px`;
+  tip.style.top = `${free ?? beside}px`;
 }
 
 function makeLegend(atlas, legend, select) {
@@ -192,7 +193,7 @@ function follow(panel, atlas, state, tip, trace, select) {
     if (found < 0) tip.style.display = "none";
     else if (found !== state.image || state.panel !== panel) fillTip(tip, atlas, panel.number, found);
     Object.assign(state, { image: found, panel });
-    if (found >= 0) placeTip(tip, event);
+    if (found >= 0) placeTip(tip, event, panel.frame);
   };
   panel.over.onpointerdown = (event) => {
     panel.over.setPointerCapture(event.pointerId);
