@@ -148,6 +148,16 @@ def test_measures_are_percentages_or_refused(count, labels, known, neighbours, s
         assert count != labels or not count or not 1 <= neighbours <= known
 
 
+@given(count=some.integers(0, 4), labels=some.integers(0, 4), known=some.integers(0, 8), classes=some.integers(1, 4), seed=SEEDS)
+def test_a_linear_probe_is_a_percentage_or_refused(count, labels, known, classes, seed):
+    points, truth = noise(count, 4, seed=seed).float(), torch.arange(labels) % classes
+    try:
+        assert 0 <= probe.linear_accuracy(noise(known, 4).float(), torch.arange(known) % classes, points, truth) <= 100
+    except UserError:
+        event("refused")
+        assert count != labels or not count or known < 2 or classes < 2
+
+
 @given(ends=some.integers(0, 4), steps=some.integers(-2, 12))
 def test_a_line_goes_from_end_to_end_or_is_refused(ends, steps):
     points = noise(ends, 3)

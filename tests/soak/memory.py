@@ -46,7 +46,8 @@ def _measure(name: str, told: Path) -> None:
         copies = torch.cat([torch.randn(len(whole), plan.latent) for _ in range(plan.classifier.copies)])
         networks = objectives.build(plan, *FORMS[plan.dataset], seed=0)
         networks["classifier"](copies[: plan.classifier.batch]).sum().backward()
-    probe.knn_accuracy(torch.randn(len(whole), plan.latent), whole.labels, torch.randn(1_000, plan.latent), whole.labels[:1_000])
+    for judge in (probe.knn_accuracy, probe.linear_accuracy):
+        judge(torch.randn(len(whole), plan.latent), whole.labels, torch.randn(1_000, plan.latent), whole.labels[:1_000])
     per_gib = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB elsewhere
     told.write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_gib))
 
