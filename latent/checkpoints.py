@@ -62,8 +62,8 @@ class Checkpoint:
 
 
 def read(path: Path) -> dict:
-    """What a checkpoint holds, tensors on the CPU. Nothing in it is run. Raises UserError where it is damaged."""
-    content = path.read_bytes()
+    """What a checkpoint holds, tensors on the CPU. Nothing in it is run. Raises UserError where it is damaged or cannot be read."""
+    content = files.read(path)
     try:
         if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
             raise ValueError("its checksum is wrong")

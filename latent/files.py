@@ -10,6 +10,14 @@ from typing import IO
 from latent.errors import Busy, UserError
 
 
+def read(path: Path) -> bytes:
+    """What is in a file that is there. Raises UserError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}); make it a readable file, then type the same again") from error
+
+
 def write(path: Path, data: bytes) -> None:
     """Put `data` into `path`: after a kill or a power cut the file is the old one or the new one, never a part.
 

@@ -83,7 +83,7 @@ def read(experiment: str) -> list[dict]:
 def _read(experiment: str, seed: int, file: Path) -> dict:
     remedy = f"run `latent train {experiment} --seed {seed}`"
     try:
-        record = json.loads(file.read_bytes())
+        record = json.loads(files.read(file))
         place = record["experiment"], record["seed"]
         _made_with(record), [record["measures"][measure] for measure in _needed(record["recipe"])]
         if not all(map(math.isfinite, record["measures"].values())):
@@ -110,7 +110,7 @@ def load_weights(experiment: str, seed: int, networks: nn.ModuleDict) -> nn.Modu
     record = next((record for record in read(experiment) if record["seed"] == seed), None)
     if record is None or not file.exists():
         raise UserError(f"no weights of {experiment}, seed {seed}, in {folder()}; {remedy}")
-    content = file.read_bytes()
+    content = files.read(file)
     if hashlib.sha256(content).hexdigest() != record.get("weights"):
         raise UserError(f"{file} is damaged or not the file that seed{seed}.json was stored with; restore it, or {remedy}")
     try:

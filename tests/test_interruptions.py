@@ -18,12 +18,13 @@ from pathlib import Path
 import pytest
 import torch
 from soak import kills
+from test_results import made
 from test_training import losses, same, small, tiny, weights
 from torch import nn
 
 from latent import checkpoints, experiment, files, objectives, recipes, results, train
 from latent.checkpoints import Checkpoint
-from latent.data import load
+from latent.data import FORMS, load
 from latent.errors import UserError
 
 CPU = torch.device("cpu")
@@ -94,6 +95,23 @@ def test_processes_that_are_killed_stopped_or_out_of_room_end_the_same(tmp_path)
         trainings.trouble(kind, chance)
     trainings.end()
     assert trainings.finished
+
+
+def test_files_that_may_not_be_read_are_named(monkeypatch):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("LATENT_RESULTS", folder)
+        kept = [checkpoint(), results.path(NAME, 0, ".json"), results.path(NAME, 0, ".safetensors")]
+        networks = objectives.build(PLAN, *FORMS["cifar10"], 0)
+        Checkpoint(checkpoint(), {}).save(networks, [], [])
+        results.write(NAME, 0, made(NAME, 0, {"test_accuracy": 60.0}), networks)
+        readers = [lambda: checkpoints.read(kept[0]), lambda: results.read(NAME), lambda: results.load_weights(NAME, 0, networks)]
+        for file, read in zip(kept, readers):
+            read()
+            file.chmod(0)
+            with without_privileges(), pytest.raises(UserError, match=rf"{file} cannot be read \(Permission denied\); make it a readable"):
+                read()
+            file.chmod(0o644)
 
 
 @pytest.mark.parametrize("other", ["experiment", "seed", "recipe", "data", "signature", "version"])
