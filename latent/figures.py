@@ -180,6 +180,19 @@ def comparison(rows: Mapping[str, Mapping[str, Sequence[float]]], title: str, ca
     return figure
 
 
+def trade_off(points: Mapping[str, tuple[float, float]], chosen: str, title: str, caption: str) -> Figure:
+    """Reconstruction error against accuracy: `points` are name → (MAE, accuracy in percent), joined in their order; `chosen` is ringed."""
+    figure, axes = canvas(title, caption)
+    axes[0, 0].plot(*zip(*points.values()), color=COLOURS[3], marker="o", markersize=5)
+    axes[0, 0].plot(*points[chosen], color=COLOURS[2], marker="o", markersize=12, fillstyle="none", linestyle="none", label="chosen")
+    for name, place in points.items():
+        axes[0, 0].annotate(name, place, (7, 5), textcoords="offset points", fontsize=8)
+    axes[0, 0].margins(x=0.25, y=0.2)
+    axes[0, 0].legend(loc="lower right")
+    label(axes[0, 0], "validation MAE (pixels in [0, 1])", "validation accuracy (%)")
+    return figure
+
+
 def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
     """How often an image of each class (row) is taken for each class (column), in percent of the row."""
     classes = data.classes

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from torch import nn
 
-from latent import display, experiment, results, studies, tables, trials
+from latent import display, experiment, figures, results, studies, tables, trials
 from latent.data import Dataset, uses_standin
 from latent.models import EncoderBesidePCA, parameter_count
 from latent.recipes import Recipe
@@ -113,6 +113,20 @@ def trials_table(run: experiment.Run) -> None:
     )
 
 
+def trade_off(run: experiment.Run) -> None:
+    """Show what views of the image, with the clean image to be given back, cost in reconstruction and bring in accuracy."""
+    tried = {_value(Recipe.from_dict(row["recipe"]).encoder.views): row for row in trials.by_views(run.experiment)}
+    chosen = _value(run.recipe.encoder.views)
+    if len(tried) < 2 or chosen not in tried:
+        return
+    points = {name: (row["validation_mae"], row["validation_accuracy"]) for name, row in tried.items()}
+    caption = (
+        "What the encoder is shown, while the decoder always owes the clean image: error of the reconstruction of unchanged validation "
+        f"images, and accuracy of the classifier on their latents. Short trainings of one seed on {tried[chosen]['images']:,} images."
+    )
+    display.show(figures.trade_off(points, chosen, f"{run.data.title}: the trade-off", caption), f"{run.experiment}-trade-off")
+
+
 def show_studies(run: experiment.Run) -> None:
     """Show what `latent sweep` has found for an experiment on validation; nothing where it was never run."""
     for found in studies.read(run.experiment):
@@ -126,8 +140,8 @@ def results_table(names: Sequence[str]) -> None:
     """Show the accuracies of experiments, mean ± standard deviation over their seeds."""
     note = (
         "Accuracy in percent: of the classifier on latents; of the same with beliefs averaged over six views (the image and its mirror, "
-        "each in place and shifted by a pixel two ways); of a linear probe (logistic regression on training latents); of a vote of the five "
-        "nearest training latents (kNN-5). Mean absolute error of "
+        "each in place and shifted by a pixel two ways); of a linear probe (logistic regression on training latents); of a vote of the "
+        "five nearest training latents (kNN-5). Mean absolute error of "
         "reconstructions, pixels in [0, 1]. Mean ± standard deviation over the seeds. What was chosen was chosen on the "
         "validation set; the test set was read once per trained model."
     )

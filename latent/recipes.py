@@ -80,7 +80,8 @@ RECIPES["cpu"] = {
     "mnist-ae": Recipe(
         "mnist",
         "reconstruct",
-        Training(epochs=5, batch=128),  # reconstruction wants many steps more than large batches
+        # Reconstruction wants many steps more than large batches.
+        Training(epochs=6, batch=128, optimizer="muon", learning_rate=0.1, warmup=0.05),
         grid=3,  # a decoder must know where the stroke was
         classifier=Training(epochs=6, batch=1024, views=HANDWRITING, copies=4),
     ),
@@ -124,13 +125,15 @@ RECIPES["cpu"] = {
         "cifar10",
         "contrast",
         Training(
-            epochs=24,
+            epochs=12,
             batch=512,
             optimizer="muon",
             learning_rate=0.2,
             warmup=0.05,
             views=Views(flip=True, zoom=0.25, stretch=0.5, jitter=0.4, grey=0.2, side=24),  # more epochs in the same time
         ),
+        widths=(64, 128, 256),  # twice the width learns more in the time that half of it needs for twice the epochs
+        temperature=0.1,
         classifier=Training(epochs=6, batch=1024, views=OBJECTS, copies=4),
     ),
 }

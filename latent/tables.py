@@ -69,8 +69,8 @@ def write_into(path: Path) -> None:
         raise UserError(f"{path} has no place for the results; add the lines {BEGIN.strip()} and {END}")
     note = (
         "Accuracy in percent of the classifier on latents, of the same with beliefs averaged over six views (the image and its mirror, "
-        "each in place and shifted by a pixel two ways), of a linear probe (logistic regression on training latents), and of a vote of the five "
-        "nearest training latents; mean absolute error of the "
+        "each in place and shifted by a pixel two ways), of a linear probe (logistic regression on training latents), and of a vote of "
+        "the five nearest training latents; mean absolute error of the "
         "reconstructions; mean ± standard deviation over the seeds where there are several. Chosen on validation, test read once per model."
     )
     files.write(path, f"{before}{begin}{markdown(HEADER, rows())}\n\n{note}\n{end}{after}".encode())

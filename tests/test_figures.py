@@ -35,6 +35,7 @@ def drawings():
         "tsne_pair": figures.tsne_pair(points, points, labels, data.classes, "mnist-ae", "scores"),
         "tsne_row": figures.tsne_row({"a": points, "b": points, "c": points}, labels, data.classes, "maps", "a sentence"),
         "comparison": figures.comparison({"a": {"x": [90.0, 91.0], "y": [80.0]}, "b": {"x": [92.0], "y": [85.0]}}, "bars", "a sentence"),
+        "trade_off": figures.trade_off({"the image itself": (0.05, 60.0), "erase 8": (0.06, 63.0)}, "erase 8", "a curve", "a sentence"),
         "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
         "neighbours": figures.neighbours(shown, near, data),
         "importance": figures.importance({"encoder.learning_rate": 0.7, "levels": 0.3}, "mnist-ae", "validation MAE", 5),
@@ -62,7 +63,7 @@ def drawings():
 
 NAMES = [
     "samples", "random_views", "curves", "reconstructions", "interpolation", "belief", "tsne_map", "tsne_pair", "tsne_row", "comparison",
-    "confusion", "neighbours", "importance", "slices", "lines", "bars", "heatmap", "images",
+    "trade_off", "confusion", "neighbours", "importance", "slices", "lines", "bars", "heatmap", "images",
 ]  # fmt: skip
 
 

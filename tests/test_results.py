@@ -202,6 +202,16 @@ def test_trials_are_compared_with_the_first_of_their_block():
     assert trials.rows("mnist-ae", plan)[1][-1] == "no" and trials.rows("cifar-ae", plan) == []
 
 
+def test_trials_that_differ_in_the_views_alone_are_found_together():
+    plan = recipes.recipe("mnist-ae", "tiny")
+    short = {"encoder.epochs": "1"}
+    for changes in (short, short | {"encoder.views.erase": "6"}, short | {"encoder.views.erase": "6", "levels": "2"}):
+        trials.run("mnist-ae", plan, changes, CPU, images=200)
+    trials.run("mnist-ae", plan, short | {"encoder.views.erase": "9"}, CPU, images=300)
+    assert [row["recipe"]["encoder"]["views"]["erase"] for row in trials.by_views("mnist-ae")] == [0, 6]
+    assert {row["images"] for row in trials.by_views("mnist-ae")} == {200} and trials.by_views("cifar-ae") == []
+
+
 WRONG = {
     "encoder.epochs": ("three", "0", "2.5", "True"),
     "encoder.batch": ("-1",),
