@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import resource
 import runpy
+import signal
 import sys
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -42,6 +43,7 @@ def _surrounded(run, what, results: Path, said: Path, most: int) -> None:
     os.dup2(descriptor, 1), os.dup2(descriptor, 2)
     os.environ |= {"LATENT_DATA": "embedded", "LATENT_RECIPE": "tiny", "LATENT_RESULTS": str(results)}
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has it ignored
     torch.set_num_threads(1)
     run(what)
 
