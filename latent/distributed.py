@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.autograd import Function
+from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -88,20 +89,6 @@ class _Gathered(Function):
         return mine
 
 
-class _Total(Function):
-    """The sum over all processes, and of its gradients likewise: the losses of all depend on it."""
-
-    @staticmethod
-    def forward(ctx, part: Tensor) -> Tensor:
-        total = part.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        return _Total.forward(ctx, gradient)
-
-
 def mean(value: float, device: torch.device) -> float:
     """The mean of a number over the processes."""
     if world() == 1:
@@ -156,23 +143,47 @@ def whole_batch_statistics(networks: nn.ModuleDict) -> Iterator[None]:
 
 
 def _synchronised(norm: _BatchNorm):
-    """The forward pass of BatchNorm (Ioffe and Szegedy 2015, algorithm 1), its sums taken over all processes."""
+    """The forward pass of BatchNorm (Ioffe and Szegedy 2015, algorithm 1) with the moments of all processes' batches."""
 
     def forward(x: Tensor) -> Tensor:
         if not norm.training:
             return type(norm).forward(norm, x)
-        axes = [axis for axis in range(x.ndim) if axis != 1]
-        shape = [1, -1, *[1] * (x.ndim - 2)]
-        count = x.numel() // x.shape[1] * world()
-        values = x.float()
-        mean = _Total.apply(values.sum(axes)) / count
-        centred = values - mean.view(shape)
-        variance = _Total.apply(centred.square().sum(axes)) / count
+        y, mean, variance = _Normalised.apply(x, norm.weight, norm.bias, norm.eps)
+        count = world() * x.numel() // x.shape[1]
         with torch.no_grad():
             norm.num_batches_tracked += 1
             norm.running_mean.lerp_(mean, norm.momentum)
             norm.running_var.lerp_(variance * count / (count - 1), norm.momentum)
-        scaled = centred * (variance + norm.eps).rsqrt().view(shape)
-        return (scaled * norm.weight.view(shape) + norm.bias.view(shape)).to(x.dtype)
+        return y
 
     return forward
+
+
+class _Normalised(Function):
+    """x (B / P, C, …) to y, and the whole batch's mean and variance (C,): one message each way, and torch's own kernels around it."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        count = x.numel() // x.shape[1]
+        mean, variance = torch.zeros_like(weight), torch.zeros_like(weight)
+        torch.native_batch_norm(x, weight, bias, mean, variance, True, 1.0, eps)  # for the moments alone: the quickest way to them
+        moments = torch.stack([mean, variance * (count - 1) / count + mean.square()]).double()  # the difference below may be small
+        dist.all_reduce(moments)
+        mean, square = moments / world()
+        mean, variance = mean.float(), (square - mean.square()).float()
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps = eps
+        ctx.mark_non_differentiable(mean, variance)
+        return F.batch_norm(x, mean, variance, weight, bias, eps=eps), mean, variance
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor, *_) -> tuple[Tensor | None, ...]:
+        """As if mean and variance were given, less what depends on them: the gradient's mean, and its part along x."""
+        x, weight, mean, variance = ctx.saved_tensors
+        given = (gradient, x, weight, mean, variance, None, None, False, ctx.eps, [True, True, True])
+        for_x, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(*given)
+        sums = torch.stack([for_weight, for_bias])
+        dist.all_reduce(sums)
+        along, level = sums * x.shape[1] / (world() * x.numel())
+        slope = -weight * (variance + ctx.eps).rsqrt()
+        return for_x + F.batch_norm(x, mean, variance, slope * along, slope * level, eps=ctx.eps), for_weight, for_bias, None

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scaling`: measure, calculate, and write docs/scaling.md. About ten minutes on two cores; nothing else should run."""
+"""`python -m benchmarks.scaling`: measure, calculate, and write docs/scaling.md. Three minutes on two cores, on which nothing else should run."""
 
 import sys
 from dataclasses import dataclass, replace
@@ -72,21 +72,21 @@ def processes(amounts: Amounts) -> str:
         [_measured_row(found) for found in (half, one, two, double)],
     )
     norms = len(_norms(recipe("cifar-contrastive", amounts.scale)))
-    talk = two.gradient + 2 * two.projections + 4 * norms * two.statistics
+    talk = two.gradient + 2 * two.projections + 2 * norms * two.statistics
     foretold = half.step + talk
     return f"""## Measured: one process and two
 
 Each process has one core and one thread. `gradient`: one all-reduce of as many numbers as are learned; `projections`: one all-gather; `statistics`:
-one all-reduce of the channels of one BatchNorm; each alone (gloo, medians). Medians of {amounts.steps} steps.
+one all-reduce of the two moments of a BatchNorm's channels; each alone (gloo, medians). Medians of {amounts.steps} steps.
 
 {table}
 
 - **Same batch, twice the cores**: {two.rate / one.rate:.2f} times the images a second, an efficiency of {two.rate / one.rate / 2:.0%}.
 - **Twice the batch, twice the cores**: {double.rate / one.rate:.2f} times, {double.rate / one.rate / 2:.0%}.
-- **What talking should cost**: one gradient, the projections and their gradients, and four all-reduces (sum and squares, forward and
-  backward) for each of {norms} BatchNorms are {1000 * talk:.0f} ms. Added to a step of half the batch by one process that foretells
+- **What talking should cost**: one gradient, the projections and their gradients, and two all-reduces (forward and backward) for
+  each of {norms} BatchNorms are {1000 * talk:.0f} ms. Added to a step of half the batch by one process that foretells
   {1000 * foretold:.0f} ms; measured are {1000 * two.step:.0f} ms, {two.step / foretold - 1:+.0%}. The cores share caches and memory, which no
-  formula here knows, and each process computes the loss of the whole batch."""
+  formula here knows, and each process computes the loss of the whole batch and Muon's update of every kernel."""
 
 
 def _measured_row(found: Measured) -> list[str]:
@@ -160,7 +160,7 @@ def _time_row(work: Work, hardware: Cluster, gpus: int, batch: int, alone: int) 
     found, apart = (cluster.step(work, hardware, gpus, batch, rows) for rows in (False, True))
     before = cluster.step(work, hardware, 1, alone).total * batch / alone
     spent = (found.encoder, found.loss, found.gradient, found.projections, found.statistics)
-    return [str(gpus), *(f"{1000 * s:.3f}" for s in spent), *(f"{before / gpus / one.total:.1%}" for one in (found, apart))]
+    return [str(gpus), *(f"{1000 * s:.3f}" for s in spent), *(f"{before / gpus / one.total:.2%}" for one in (found, apart))]
 
 
 def noise(amounts: Amounts) -> str:
@@ -265,8 +265,7 @@ def _shards(batch: int) -> str:
 CHANGES = """## What the code would have to change
 
 - `losses.nt_xent` and `supervised_contrastive`: each process its own rows, against all columns; the first thing, from 64 GPUs on.
-- `distributed.whole_batch_statistics`: one message for the statistics of a layer instead of two, then groups of 8 instead of all: BatchNorm needs a few
-  hundred images, not a hundred thousand.
+- `distributed.whole_batch_statistics`: groups of 8 processes instead of all: BatchNorm needs a few hundred images, not a hundred thousand.
 - `latent.muon`: every process orthogonalises every kernel today; each could take some of them and send the results (a gather of the parameters).
 - `latent.data`: shards and a buffer instead of a tensor; `distributed.share` then deals shards instead of images.
 - Checkpoints: rank 0 writes, which is right for networks that fit one GPU; with 512 processes a rank is lost often, so they would be

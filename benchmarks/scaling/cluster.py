@@ -6,7 +6,7 @@ Arithmetic over its rate, bytes over their bandwidth, messages times their laten
 import math
 from dataclasses import dataclass
 
-FLOAT = 4  # bytes: gradients, projections and statistics all travel in float32
+FLOAT, DOUBLE = 4, 8  # bytes; what travels is float32 but for BatchNorm's moments
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def projection_bytes(work: Work, gpus: int, batch: int) -> float:
 
 
 def statistics_bytes(work: Work, gpus: int) -> float:
-    """Bytes that each GPU sends for the mean and the variance of each channel, forward and backward."""
-    return 4 * 2 * (gpus - 1) / gpus * FLOAT * work.channels
+    """Bytes that each GPU sends for two moments of each channel forward, in double precision, and for two sums backward."""
+    return 2 * (gpus - 1) / gpus * (2 * DOUBLE + 2 * FLOAT) * work.channels
 
 
 def loss_flops(work: Work, batch: int) -> float:
@@ -94,5 +94,5 @@ def step(work: Work, cluster: Cluster, gpus: int, batch: int, rows_apart: bool =
         loss=loss_flops(work, batch) / (gpus if rows_apart else 1) / cluster.rate,
         gradient=gradient_bytes(work, gpus) / speed + 2 * delay,
         projections=projection_bytes(work, gpus, batch) / speed + 2 * delay,
-        statistics=statistics_bytes(work, gpus) / speed + 4 * work.norms * 2 * delay,
+        statistics=statistics_bytes(work, gpus) / speed + 2 * work.norms * 2 * delay,
     )

@@ -46,12 +46,12 @@ def main(experiment: str, scale: str, batch: int, steps: int) -> None:
         curves = fit(networks, OBJECTIVES[plan.objective], split.images, split.labels, plan, training, 0, dict)
     gradient = torch.zeros(sum(p.numel() for p in networks.parameters() if p.requires_grad))
     projections = torch.zeros(2 * batch // distributed.world(), plan.projection)
-    channels = torch.zeros(plan.widths[-1])
+    moments = torch.zeros(2, plan.widths[-1], dtype=torch.float64)
     measured = {
         "step": curves[-1]["seconds"] / steps,
         "gradient": seconds_of(lambda: dist.all_reduce(gradient)),
         "projections": seconds_of(lambda: distributed.gather(projections)),
-        "statistics": seconds_of(lambda: dist.all_reduce(channels)),
+        "statistics": seconds_of(lambda: dist.all_reduce(moments)),
     }
     if distributed.rank() == 0:
         print(json.dumps(measured))
