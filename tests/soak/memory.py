@@ -13,8 +13,9 @@ from latent.data import FORMS, Dataset, Split
 from soak.processes import CONTEXT
 
 MOST = 4.0  # GiB
-TRAIN = {"mnist": 55_000, "cifar10": 45_000}
+IMAGES = {"mnist": 70_000, "cifar10": 60_000}  # of all three splits, which stay in memory
 STEPS = 3
+HELD_OUT = 1_500  # more than a batch of any recipe, and of what is judged at once: more of them would take time, not memory
 
 
 def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
@@ -33,8 +34,8 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
 
 def _measure(name: str, told: Path) -> None:
     plan = recipes.recipe(name)
-    whole = _random(TRAIN[plan.dataset], plan.dataset)
-    held_out = _random(5_000, plan.dataset)
+    whole = _random(IMAGES[plan.dataset], plan.dataset)
+    held_out = _random(HELD_OUT, plan.dataset)
     few = Split(whole.images[: STEPS * plan.encoder.batch], whole.labels[: STEPS * plan.encoder.batch])
     data = Dataset("random", tuple("0123456789"), few, held_out, held_out, digest="", standin=True)
     short = replace(plan, encoder=replace(plan.encoder, epochs=1), classifier=replace(plan.classifier, epochs=1))
