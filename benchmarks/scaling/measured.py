@@ -33,5 +33,5 @@ def measure(experiment: str, scale: str, processes: int, batch: int, steps: int)
     command = [*start, "-m", "benchmarks.scaling.worker", experiment, scale, str(batch), str(steps)]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{processes} processes: {done.stderr.strip().splitlines()[-1]}")
+        raise RuntimeError(f"{processes} processes:\n{done.stderr}")
     return Measured(processes, batch, **json.loads(done.stdout.strip().splitlines()[-1]))

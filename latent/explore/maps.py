@@ -60,7 +60,7 @@ class Maps(pictures.Shown, VBox):
         self.grids = [HTML() for _ in atlases]
         for panels, grid, atlas in zip(self.panels, self.grids, atlases):
             panels.observe(lambda change, grid=grid, atlas=atlas: self._select(grid, atlas, change.new), "selected")
-        super().__init__([part for pair in zip(self.panels, self.grids) for part in pair])
+        super().__init__([HTML(pictures.STYLE), *(part for pair in zip(self.panels, self.grids) for part in pair)])
 
     def _select(self, grid: HTML, atlas: Atlas, chosen: list[int]) -> None:
         grid.value = pictures.selection(atlas.sample.images[chosen], atlas.sample.labels[chosen], atlas.data.classes)

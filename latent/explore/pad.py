@@ -76,7 +76,7 @@ class Pad(pictures.Shown, VBox):
             verdicts = drawing.judge(image, atlas)
             panels.marks = [_mark(atlas, name, verdict) for name, verdict in verdicts.items()]
             rows.append(_row(image, atlas, verdicts))
-        self.said.value = pictures.STYLE + "".join(rows)
+        self.said.value = "".join(rows)
 
     def figures(self) -> list[Figure]:
         return [_figure(atlas) for atlas in self.atlases]

@@ -19,6 +19,7 @@ from latent.plots import COLOURS
 
 GRID = 80  # images of a selection that are shown at most
 WIDGET = "application/vnd.jupyter.widget-view+json"
+# Shown once by each widget: a new <style> in every answer would make the browser look at the whole page again.
 STYLE = """<style>
 .latent-row { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: flex-start; line-height: 1.3 }
 .latent-row figure { margin: 0; text-align: center; font-size: 12px }
@@ -119,7 +120,7 @@ def selection(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:
     tiles = [image(images[n], 36, border=colour(labels[n].item())) for n in order.tolist()]
     left = f", {len(order)} of them shown" if len(order) < len(images) else ""
     grid = f'<div class="latent-row" style="gap:2px;max-width:620px">{"".join(tiles)}</div>'
-    return STYLE + row([titled(f"{len(images)} selected{left}", grid), titled("their classes", bars(shares(labels, classes)))])
+    return row([titled(f"{len(images)} selected{left}", grid), titled("their classes", bars(shares(labels, classes)))])
 
 
 def areas(beliefs: Tensor, width: int = 300, height: int = 84) -> str:

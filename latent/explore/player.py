@@ -64,7 +64,7 @@ class Player(pictures.Shown, VBox):
         frames = walk.look(self.space, self.around, self.walk.latents[places])
         stills = [self._still(frame, place) for frame, place in zip(frames, places.tolist())]
         along = pictures.titled("the classifier's belief along the walk", pictures.areas(self.walk.beliefs))
-        self.strip.value = pictures.STYLE + pictures.row([*stills, along])
+        self.strip.value = pictures.row([*stills, along])
         self._go(None)
 
     def _still(self, frame: walk.Frame, place: int) -> str:
@@ -107,7 +107,7 @@ class Player(pictures.Shown, VBox):
             pictures.titled("the classifier's belief", pictures.bars(pictures.beliefs(frame.belief, data.classes))),
             pictures.titled("distance to the nearest training latent", pictures.histogram(typical, frame.distance) + f"<br>{note}"),
         ]
-        return pictures.STYLE + pictures.row(parts)
+        return pictures.row(parts)
 
     def figures(self) -> list[Figure]:
         places = torch.linspace(0, walk.STEPS - 1, 10).round().long()
