@@ -164,10 +164,8 @@ class _Normalised(Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        count = x.numel() // x.shape[1]
-        mean, variance = torch.zeros_like(weight), torch.zeros_like(weight)
-        torch.native_batch_norm(x, weight, bias, mean, variance, True, 1.0, eps)  # for the moments alone: the quickest way to them
-        moments = torch.stack([mean, variance * (count - 1) / count + mean.square()]).double()  # the difference below may be small
+        _, mean, inverse = torch.native_batch_norm(x, weight, bias, None, None, True, 0.0, eps)  # the quickest way to the moments
+        moments = torch.stack([mean, inverse**-2 - eps + mean.square()]).double()  # the difference below may be a small one
         dist.all_reduce(moments)
         mean, square = moments / world()
         mean, variance = mean.float(), (square - mean.square()).float()
