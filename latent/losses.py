@@ -34,11 +34,11 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
 
     first, second: projections (N, D) of two views of the same N images. Each of the 2N rows must pick its partner among
     the 2N − 1 others by cosine similarity; equal similarities give log(2N − 1).
-    Raises UserError on a temperature ≤ 0, on batches that differ, and on an empty one.
+    Raises UserError on a temperature ≤ 0, on batches that differ or are none, and on an empty one.
     """
     _require_temperature(temperature)
-    if first.shape != second.shape:
-        raise UserError(f"two views of one batch must have one shape, got {tuple(first.shape)} and {tuple(second.shape)}")
+    if first.shape != second.shape or first.ndim != 2:
+        raise UserError(f"two views of one batch must have one shape (N, D), got {tuple(first.shape)} and {tuple(second.shape)}")
     count = len(first)
     z = _normalize(torch.cat([first, second]))  # (2N, D)
     similarity = _similarity(z, temperature)  # (2N, 2N)
