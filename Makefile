@@ -46,7 +46,7 @@ browser: .venv/ready
 
 # The real thing: notebooks on real data with the shipped weights (trained where a recipe changed), then both PDFs.
 report: .venv/ready
-	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) $(wildcard dry/*.ipynb)
+	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) explore.ipynb $(wildcard dry/*.ipynb)
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
 	$(BIN)/latent goals > results/experiments.md

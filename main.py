@@ -28,7 +28,7 @@ def freeze_seeds(seed: int = 0) -> None:
 def get_args(arguments: list[str] | None = None) -> argparse.Namespace:
     """The course's flags with the course's defaults, and --epochs, which shortens the recipe's training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--seed", default=0, type=int, help="seed of every random number")
+    parser.add_argument("--seed", default=0, type=int, help="seed of every random number, 0 or more")
     parser.add_argument("--data-path", default="/datasets/cv_datasets/data", type=str, help="folder of the data, in torchvision's layout")
     parser.add_argument("--batch-size", default=8, type=int, help="images in one step")
     parser.add_argument("--latent-dim", default=128, type=int, help="dimension of the latent vector")
@@ -40,6 +40,8 @@ def get_args(arguments: list[str] | None = None) -> argparse.Namespace:
     for name in ("batch_size", "latent_dim", "epochs"):
         if (value := getattr(args, name)) is not None and value < 1:
             parser.error(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if not 0 <= args.seed < 2**31:
+        parser.error(f"--seed must be from 0 to {2**31 - 1}, got {args.seed}")
     return args
 
 

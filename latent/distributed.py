@@ -4,6 +4,7 @@ Gradients are averaged by DistributedDataParallel, BatchNorm sees the whole batc
 of all processes with their gradients: P processes with B / P images each do what one process does with B.
 """
 
+import gc
 import os
 import warnings
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ def begin(device: torch.device) -> torch.device:
 def end() -> None:
     """Leave the other processes."""
     if dist.is_initialized():
+        gc.collect()  # DistributedDataParallel is in a reference cycle; what it holds of gloo must go while Python is whole
         dist.destroy_process_group()
 
 

@@ -100,6 +100,7 @@ def train_encoder(
 
     @torch.no_grad()
     def watch() -> dict[str, float]:
+        # The loss as training has it, views and all, so that the two curves compare; accuracy is judged on the images themselves.
         generator = epoch_generator(seed, plan.encoder.epochs, device)  # the same views after each epoch
         batches = zip(validation.images.split(plan.encoder.batch), validation.labels.split(plan.encoder.batch))
         losses = [objective(used, images, labels, plan, generator).item() for images, labels in batches]

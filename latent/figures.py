@@ -49,8 +49,9 @@ def curves(records: Sequence[dict]) -> Figure:
     """The loss of the encoder's training and validation by epoch, and the classifier's validation accuracy, a line a seed."""
     figure, axes = canvas(
         f"{records[0]['experiment']}: training",
-        "Left: the encoder's loss after each epoch, on the training and the validation split. Right: the classifier's accuracy on the "
-        f"validation split. {'One seed.' if len(records) == 1 else f'One line for each of {len(records)} seeds.'}",
+        "Left: the encoder's loss after each epoch, on the training and the validation split, under the recipe's views. Right: the "
+        "classifier's accuracy on the validation split, on images as they are. "
+        f"{'One seed.' if len(records) == 1 else f'One line for each of {len(records)} seeds.'}",
         columns=2,
     )
     for number, record in enumerate(records):

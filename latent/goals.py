@@ -53,6 +53,8 @@ def rows() -> list[list[str]]:
 
 
 def _row(name: str, goal: Goal, records: list[dict]) -> list[str]:
+    if records and results.is_stale(records[0]):
+        records = []  # of results that are stale no number is shown
     accuracies, errors = ([record["measures"].get(key) for record in records] for key in ("test_accuracy", "test_mae"))
     wanted = [(tables.mean(accuracies), goal.accuracy)]
     if goal.mae:

@@ -128,7 +128,7 @@ def trade_off(run: experiment.Run) -> None:
     best = max(points.keys() - {chosen}, key=lambda name: points[name][1])
     cost, gain = (there - here for there, here in zip(points[best], points[chosen]))
     display.say(
-        f"Of the other views, {best} serves the classifier best: {gain:+.2f} points of accuracy, for {cost:+.4f} of error. Chosen: {chosen}."
+        f"Of the other views, {best} serves the classifier best: {gain:+.2f} points of accuracy, at {cost:+.4f} of error. Chosen: {chosen}."
     )
 
 

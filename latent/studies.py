@@ -1,6 +1,7 @@
 """Studies: what a sweep has found, for a terminal, for results/sweeps/<study>.json and as figures."""
 
 import json
+from pathlib import Path
 
 import optuna
 from matplotlib.figure import Figure
@@ -112,6 +113,15 @@ def drawn(found: dict) -> dict[str, Figure]:
 
 
 def read(experiment: str) -> list[dict]:
-    """The stored accounts of an experiment's studies."""
-    accounts = [json.loads(file.read_text()) for file in sorted(folder().glob("*.json"))]
-    return [found for found in accounts if found["experiment"] == experiment]
+    """The stored accounts of an experiment's studies. Raises UserError where one is damaged."""
+    return [found for found in map(_read, sorted(folder().glob("*.json"))) if found["experiment"] == experiment]
+
+
+def _read(file: Path) -> dict:
+    """The account in a file. Raises UserError where it is damaged."""
+    try:
+        found = json.loads(files.read(file))
+        found["experiment"], found["plan"], found["recipe"], found["judged"], found["searched"]
+        return found
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is damaged; restore it, or let `latent sweep` write it again") from error

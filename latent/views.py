@@ -47,7 +47,7 @@ def to_float(images: Tensor) -> Tensor:
 def view(x: Tensor, views: Views, generator: Generator) -> Tensor:
     """One random view of each image: (B, C, H, W) in [0, 1] to (B, C, H, W), or the side asked for, channels_last."""
     if not len(x):  # affine_grid takes no empty batch
-        return x
+        return x.new_empty(0, x.shape[1], views.side or x.shape[2], views.side or x.shape[3])
     if views.shift or views.flip or views.rotate or views.zoom < 1 or views.stretch or views.side:
         x = _move(x, views, generator)
     if views.jitter or views.grey:

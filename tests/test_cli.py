@@ -87,7 +87,9 @@ def test_the_courses_main_trains_and_reports(tmp_path):
     assert "test accuracy: " in done.stdout and "test mae: " in done.stdout
 
 
-@pytest.mark.parametrize("words", [["--batch-size", "0"], ["--latent-dim", "-3"], ["--self"], ["--data-path", "nowhere"], ["--seed", "x"]])
+@pytest.mark.parametrize(
+    "words", [["--batch-size", "0"], ["--latent-dim", "-3"], ["--self"], ["--data-path", "nowhere"], ["--seed", "x"], ["--seed", "-1"]]
+)
 def test_the_courses_main_refuses_bad_input_in_one_line(words):
     done = process("main.py", *words)
     assert done.returncode == 2 and "Traceback" not in done.stderr

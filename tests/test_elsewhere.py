@@ -59,6 +59,15 @@ def test_the_batch_job_checks_the_data_and_does_what_make_report_does(tmp_path):
     assert missing.returncode == 2 and missing.stderr.startswith("latent: mnist is missing") and programs not in missing.stdout
 
 
+def test_the_cell_for_colab_and_kaggle_installs_what_they_lack():
+    """What they have: googlecolab/backend-info, pip-freeze.txt, and Kaggle/docker-python, kaggle_requirements.txt."""
+    there = {"torch", "torchvision", "numpy", "matplotlib", "sklearn", "tqdm", "IPython", "ipywidgets", "traitlets", "PIL", "sqlalchemy"}
+    installed = set(re.search(r"^%pip install --quiet (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)[1].split())
+    sources = [path.read_text() for folder in ("latent", "latent/explore") for path in (ROOT / folder).glob("*.py")]
+    imported = {name for source in sources for name in re.findall(r"^\s*(?:from|import) (\w+)", source, re.MULTILINE)}
+    assert imported - set(sys.stdlib_module_names) - {"latent"} - there == installed
+
+
 @pytest.mark.slow
 def test_a_notebook_runs_after_the_cell_that_the_readme_gives(tmp_path, monkeypatch):
     cell = re.search(r"```\n(!git clone .+?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]

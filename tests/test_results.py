@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from latent import experiment, objectives, recipes, results, tables, trials, verify
+from latent import experiment, goals, objectives, recipes, results, studies, tables, trials, verify
 from latent.data import FORMS, load
 from latent.errors import UserError
 from latent.recipes import Recipe
@@ -124,6 +124,16 @@ def test_a_log_of_trials_that_is_damaged_is_named_before_the_training_and_kept(m
         assert log.read_text() == content
 
 
+def test_an_account_of_a_study_that_is_damaged_is_named():
+    file = results.folder() / "sweeps/any.json"
+    file.parent.mkdir(parents=True)
+    for content in ("", "{", "[]", "null", '{"experiment": "mnist-ae"}'):
+        file.write_text(content)
+        with pytest.raises(UserError, match=r"sweeps/any.json is damaged; restore it"):
+            studies.read("mnist-ae")
+        assert file.read_text() == content
+
+
 def test_missing_results_are_an_error_that_says_what_to_run():
     with pytest.raises(UserError, match="latent train mnist-ae"):
         verify.verify("mnist-ae", CPU)
@@ -165,6 +175,7 @@ def test_results_of_a_recipe_that_is_gone_are_called_stale_and_no_number_of_them
     assert results.read("mnist-ae")
     [row] = tables.rows(["mnist-ae"])
     assert row[:2] == ["mnist-ae", "stale: train again"] and set(row[2:]) == {"–"}
+    assert "98.76" not in goals.markdown() and "0.0123" not in goals.markdown()
     row = results.summary("mnist-ae")
     assert row["stale"] and row["test_accuracy"] is None and row["test_mae"] is None
     monkeypatch.setitem(recipes.RECIPES["gpu"], "mnist-ae", plan)  # a recipe at any scale is a recipe of today

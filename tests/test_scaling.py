@@ -54,6 +54,8 @@ def test_the_noise_scale_of_gradients_whose_noise_is_known():
     wanted = 500 * spread**2 / mean.square().sum().item()
     assert batches.noise_scale(small, count) == pytest.approx(wanted, rel=0.15)
     assert batches.noise_scale(small - small.mean(0), count) == math.inf  # noise alone: no batch is too large
+    assert batches.speed_up(math.inf, 500, 8) == 8 and batches.speed_up(0, 500, 8) == 1
+    assert 7.99 < batches.speed_up(1e7, 500, 8) < 8
 
 
 def test_the_gradient_with_all_negatives_is_itself():

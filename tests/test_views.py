@@ -65,6 +65,10 @@ def independent(values):
     return all(abs(torch.corrcoef(torch.stack(pair))[0, 1]) < 4 / len(pair[0]) ** 0.5 for pair in pairs)
 
 
+def test_no_images_make_no_views_of_the_side_asked_for():
+    assert draw(picture(0), Views(side=24)).shape == (0, 3, 24, 24)
+
+
 def drawn_maps(views, count=4000, side=33):
     """The affine map of the plane (2, 2) that each of `count` views of one image drew, read off an image of its own coordinates."""
     line = torch.linspace(0, 1, side)

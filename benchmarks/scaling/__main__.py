@@ -1,5 +1,6 @@
 """`python -m benchmarks.scaling`: measure, calculate, and write docs/scaling.md. Three minutes on two cores, on which nothing else should run."""
 
+import math
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ class Amounts:
     batch: int = 512
     steps: int = 8
     means: int = 64
-    count: int = 32
+    count: int = 256
     views: int = 4_096
 
 
@@ -171,14 +172,13 @@ def noise(amounts: Amounts) -> str:
     part = probe.subset(run.data.train, amounts.means * amounts.count)
     scale = batches.noise_scale(batches.gradients(run.networks, run.recipe, part.images, part.labels, amounts.count), amounts.count)
     batch, rate = run.recipe.encoder.batch, run.recipe.encoder.learning_rate
-    rows = [
-        [str(gpus), f"{batch * gpus:,}", f"{(1 + scale / batch) / (1 + scale / batch / gpus):.1f}", f"{gpus**0.5:.1f}"] for gpus in GPUS
-    ]
+    told = f"**{scale:,.0f}** images" if math.isfinite(scale) else "larger than can be told"
+    rows = [[str(gpus), f"{batch * gpus:,}", f"{batches.speed_up(scale, batch, gpus):.1f}", f"{gpus**0.5:.1f}"] for gpus in GPUS]
     table = markdown(["GPUs", "whole batch", "SGD: rate and saved steps, ×", "Muon, AdamW: rate, ×"], rows)
     return f"""## Batch and learning rate
 
 More GPUs with as many images each make the batch larger, which pays as long as the gradient is mostly noise. The batch at which noise and gradient are
-equal (McCandlish et al. 2018) is **{scale:,.0f}** images for the shipped weights of `cifar-guided`, from {amounts.means} gradients of
+equal (McCandlish et al. 2018) is {told} for the shipped weights of `cifar-guided`, from {amounts.means} gradients of
 {amounts.count} images each. That is the end of a training. They found it to grow by orders of magnitude in the course of one: a rate that suits the whole training is bound by
 the start, hence a warm-up.
 

@@ -1,5 +1,7 @@
 """What a larger batch is worth: for any gradient its noise scale, for contrast also the number of negatives."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,6 +21,11 @@ def noise_scale(small: Tensor, count: int) -> float:
     squared = (big * of_big - count * of_small) / (big - count)  # unbiased |G|²
     variance = (of_small - of_big) / (1 / count - 1 / big)  # unbiased trace of the covariance of one image's gradient
     return variance / squared if squared > 0 else float("inf")
+
+
+def speed_up(noise: float, batch: int, times: int) -> float:
+    """What a step of SGD gains from a batch `times` as large (McCandlish et al. 2018, equations 2.5 and 2.6)."""
+    return times if math.isinf(noise) else (batch + noise) / (batch + noise / times)
 
 
 def gradients(networks: nn.ModuleDict, plan: Recipe, images: Tensor, labels: Tensor, count: int) -> Tensor:
