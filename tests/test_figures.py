@@ -73,7 +73,8 @@ def drawn():
 
     before = os.environ.get("LATENT_DATA")
     os.environ["LATENT_DATA"] = "embedded"
-    found = drawings()
+    with pyplot.rc_context({"figure.max_open_warning": 0}):  # all of them at once are meant
+        found = drawings()
     yield found
     pyplot.close("all")
     if before is None:
