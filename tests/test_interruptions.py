@@ -250,7 +250,7 @@ def test_one_training_at_a_time_and_the_second_is_told_who_is_first():
 
 @pytest.mark.parametrize("broken", ["the loss", "the weights behind a loss", "a measure"])
 def test_a_number_that_is_none_stops_the_run_and_leaves_the_good_checkpoint(tmp_path, broken):
-    plan = tiny("mnist-ae", epochs=3, batch=4)
+    plan = tiny("mnist-ae", epochs=3, batch=4, optimizer="adamw")
     networks = nn.ModuleDict({"layer": nn.Linear(1, 1)})
     kept, calls, epochs = Checkpoint(tmp_path / "a.pt", {}), [], []
 

@@ -53,7 +53,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("name", EXPERIMENTS + VARIANTS)
 def test_twenty_steps_on_one_batch_and_its_views_lower_every_loss(name):
-    plan = tiny(name, learning_rate=3e-3)
+    plan = tiny(name, learning_rate={"adamw": 3e-3, "muon": 3e-2}[tiny(name).encoder.optimizer])
     found = data.load(plan.dataset)
     networks = objectives.build(plan, found.channels, found.side, 0)
     optimizers = train.make_optimizers(networks, plan.encoder)
@@ -137,7 +137,7 @@ def test_frozen_encoders_of_both_sections_are_judged_by_one_classifier():
 
 
 def test_a_loss_that_is_no_number_stops_the_run():
-    plan = tiny("mnist-ae")
+    plan = tiny("mnist-ae", optimizer="adamw")
     networks = nn.ModuleDict({"layer": nn.Linear(1, 1)})
 
     def broken(networks, inputs, labels, recipe, generator):

@@ -10,7 +10,7 @@ from latent.theory.fitting import fit
 def autoencode(images: Tensor, latent: int, steps: int = 260, widths: tuple[int, int, int] = (8, 8, 32)) -> tuple[Encoder, Decoder]:
     """The project's encoder and decoder, narrow, trained on `images` (N, 1, 28, 28) for the mean squared error."""
     torch.manual_seed(0)
-    encoder, decoder = Encoder(1, widths, grid=3, latent=latent), Decoder(1, widths, side=28, latent=latent)
+    encoder, decoder = _encoder(latent, widths), Decoder(1, widths, side=28, latent=latent)
     for network in (encoder, decoder):
         network.to(memory_format=torch.channels_last)  # a fifth faster here
     parameters = [*encoder.parameters(), *decoder.parameters()]
@@ -21,9 +21,15 @@ def autoencode(images: Tensor, latent: int, steps: int = 260, widths: tuple[int,
 def guide(images: Tensor, labels: Tensor, latent: int, steps: int = 260, widths: tuple[int, int, int] = (8, 8, 32)) -> Encoder:
     """The same encoder trained jointly with a linear classifier on its latent, for the cross-entropy: no reconstruction."""
     torch.manual_seed(0)
-    network = nn.Sequential(Encoder(1, widths, grid=3, latent=latent), nn.Linear(latent, 10)).to(memory_format=torch.channels_last)
+    network = nn.Sequential(_encoder(latent, widths), nn.Linear(latent, 10)).to(memory_format=torch.channels_last)
     fit(lambda x, y: nn.functional.cross_entropy(network(x), y), network.parameters(), (images, labels), steps, 64, 4e-3)
     return network[0].eval()
+
+
+def _encoder(latent: int, widths: tuple[int, int, int]) -> Encoder:
+    encoder = Encoder(1, widths, grid=3, latent=latent)
+    encoder.whiten.bias.requires_grad_()  # its kernels are random here, not whitening ones: where they fire has to be learned
+    return encoder
 
 
 @torch.no_grad()
