@@ -39,8 +39,8 @@ GOALS = {
     ),
     "cifar-contrastive": Goal(
         85.0,
-        "Epochs: the loss is far from flat, and the time allowed holds several times as many. Then more width, which paid at equal time, "
-        "and a slowly moving teacher.",
+        "Epochs: the loss is far from flat, and the time allowed holds several times as many. Then more width, which gained most in "
+        "trials, and a slowly moving teacher.",
     ),
     "cifar-contrastive-labels": Goal(94.0, "More epochs, and the width of the guided encoder."),
 }
