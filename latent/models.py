@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from latent.convolution import Conv3x3
+
 LATENT = 128  # the assignment's dimension of h
 
 
 def _stage(inputs: int, outputs: int) -> nn.Sequential:
     """Two 3×3 convolutions that halve the side. Pooling comes before BatchNorm and ReLU: they then see a quarter of the pixels."""
-    first, second = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+    first, second = Conv3x3(inputs, outputs), Conv3x3(outputs, outputs)
     for convolution in (first, second):
         nn.init.dirac_(convolution.weight.data[: convolution.in_channels])
     return nn.Sequential(
@@ -74,7 +76,7 @@ class Decoder(nn.Module):
 
 
 def _refine(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(Conv3x3(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class EncoderBesidePCA(nn.Module):

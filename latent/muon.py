@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from latent import device as devices
+
 # A quintic that lifts every singular value in (0, 1] towards 1 (Jordan et al. 2024); steep at zero rather than exact at one.
 _CUBE = (3.4445, -4.7750, 2.0315)
 
@@ -32,7 +34,8 @@ def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / (wide.norm() + 1e-7)  # no singular value above 1
     a, b, c = _CUBE
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    with devices.autocast(matrix.device):  # its errors are smaller than those of so few iterations
+        for _ in range(steps):
+            gram = x @ x.T
+            x = a * x + (b * gram + c * gram @ gram) @ x
     return x if matrix.shape[0] <= matrix.shape[1] else x.T

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from latent.device import has_bfloat16
 from latent.muon import Muon, orthogonal
 
 
@@ -12,7 +13,8 @@ def test_the_update_keeps_singular_directions_and_levels_singular_values(shape):
     made = orthogonal(matrix, steps=5)
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
     inside = u.T @ made @ v.T
-    assert torch.allclose(inside, torch.diag(inside.diagonal()), atol=1e-3)
+    rounding = 0.03 if has_bfloat16(matrix.device) else 1e-3
+    assert torch.allclose(inside, torch.diag(inside.diagonal()), atol=rounding)
     assert inside.diagonal().min() > 0.5 and inside.diagonal().max() < 1.3
 
 
