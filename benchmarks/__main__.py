@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks import growth, report, speed, tsne
+from benchmarks import growth, kernels, report, speed, tsne
 from benchmarks.images import images
 from benchmarks.rows import Row, write
 from latent import device
@@ -34,10 +34,11 @@ class Amounts:
 def measure(amounts: Amounts) -> tuple[list[Row], Figure, str]:
     """All rows, the plot of growth, and what the points of t-SNE were."""
     rows = speed.rows(amounts.scale, amounts.images, amounts.repeats)
+    of_kernels = kernels.rows(amounts.repeats)
     points, of_tsne = tsne.rows(amounts.points, amounts.repeats)
     grown, figure = growth.measure(amounts.scale, amounts.counts, amounts.widths, 2, amounts.repeats)
     of_report = report.rows(amounts.notebooks, amounts.repeats) if amounts.notebooks else []
-    return [*rows, *of_tsne, *of_report, *grown], figure, points
+    return [*rows, *of_kernels, *of_tsne, *of_report, *grown], figure, points
 
 
 def save(amounts: Amounts, folder: Path) -> list[Row]:
@@ -60,6 +61,8 @@ process of its own. Recipes: `{amounts.scale}`."""
   CIFAR-10; torchvision's does what the recipe does.
 - **Arithmetic** is what `torch.utils.flop_counter` counts in a forward and a backward pass, over the seconds of a whole training step;
   the matrix product is of side 2048 in the same precision, in the same process, in turns.
+- **Gradient of kernels**: of a 3×3 convolution, for batches of {kernels.BATCH} feature maps; ours is nine matrix products
+  (`latent.convolution`).
 - **t-SNE**: both get the same {tsne.tsne.DIMENSIONS} leading components; KL divergence is exact, over all pairs, with the same affinities.
 
 All took {(time.perf_counter() - start) / 60:.1f} minutes."""

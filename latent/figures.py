@@ -186,8 +186,8 @@ def trade_off(points: Mapping[str, tuple[float, float]], chosen: str, title: str
     figure, axes = canvas(title, caption)
     axes[0, 0].plot(*zip(*points.values()), color=COLOURS[3], marker="o", markersize=5)
     axes[0, 0].plot(*points[chosen], color=COLOURS[2], marker="o", markersize=12, fillstyle="none", linestyle="none", label="chosen")
-    for name, place in points.items():
-        axes[0, 0].annotate(name, place, (7, 5), textcoords="offset points", fontsize=8)
+    for number, (name, place) in enumerate(points.items()):  # names in turns below and above: neighbours' names do not meet
+        axes[0, 0].annotate(name, place, (0, 9 if number % 2 else -17), textcoords="offset points", fontsize=8, ha="center")
     axes[0, 0].margins(x=0.25, y=0.2)
     axes[0, 0].legend(loc="lower right")
     label(axes[0, 0], "validation MAE (pixels in [0, 1])", "validation accuracy (%)")

@@ -9,8 +9,9 @@ from scipy.sparse import coo_array
 
 pytest.importorskip("openTSNE", reason="make bench installs what the benchmarks compare with")
 
-from benchmarks import contestants, growth, speed, textbook, training, tsne
+from benchmarks import contestants, growth, kernels, speed, textbook, training, tsne
 from benchmarks.rows import HEADER, Row, write
+from latent.convolution import Conv3x3
 
 
 def test_a_row_knows_whether_its_goal_is_met_and_the_table_says_so(tmp_path):
@@ -48,6 +49,13 @@ def test_operations_are_counted_forward_and_backward(monkeypatch):
     assert training.flops_per_image(training.recipe("cifar-guided", "tiny")) == 2 * 2 * 3 * 32 * 32 * 10
 
 
+def test_multiplying_margins_of_zeros_counts_as_no_operation(monkeypatch):
+    """A 3×3 convolution of 3 to 5 channels on 4×4 pixels, forward and for its weights: the way it is computed must not matter."""
+    monkeypatch.setattr(training, "networks_of", lambda plan: torch.nn.ModuleDict({"layer": Conv3x3(3, 5)}))
+    monkeypatch.setitem(training.OBJECTIVES, "classify", lambda nets, images, *_: nets["layer"](images[:, :, :4, :4].float()).sum())
+    assert training.flops_per_image(training.recipe("cifar-guided", "tiny")) == 2 * 2 * 9 * 3 * 5 * 4 * 4
+
+
 @pytest.mark.parametrize(
     ("rival", "experiment"), [("contrastive", "cifar-contrastive"), ("lightly", "cifar-contrastive"), ("guided", "cifar-guided")]
 )
@@ -58,6 +66,13 @@ def test_the_usual_way_trains_and_loads(rival, experiment):
     found = {name: contestants.seconds(task) for name, task in tasks.items()}
     rows = speed.against(experiment, rival, found, found, 10)
     assert [row.ratio for row in rows] == [1, 1] and all(row.ours > 0 for row in rows) and not rows[0].met
+
+
+def test_both_gradients_of_kernels_are_the_same_and_timed():
+    x, gradient = torch.randn(2, 3, 4, 4), torch.randn(2, 5, 4, 4)
+    assert torch.allclose(kernels.gradient_by_torch(x, gradient), kernels.weight_gradient(x, gradient), atol=1e-4)
+    tasks = kernels.prepare(kernels.gradient_by_torch)
+    assert len(tasks) == len(kernels.MAPS) and all(contestants.seconds(task) > 0 for task in tasks.values())
 
 
 def test_growth_is_measured_in_a_process_of_its_own_and_drawn():

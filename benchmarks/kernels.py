@@ -1,0 +1,51 @@
+"""The gradient of a small map's kernels: `latent.convolution`'s against torch's own, which on a CPU is oneDNN's."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+
+from benchmarks.contestants import Tasks, compare
+from benchmarks.rows import Row
+from latent import device as devices
+from latent.convolution import weight_gradient
+
+# Inputs, outputs, side: maps of the CIFAR-10 recipes, of whole images and of views of 24 pixels.
+MAPS = ((256, 256, 7), (256, 256, 3), (128, 256, 5), (256, 256, 2))
+BATCH = 512
+GOES = 5
+
+
+def rows(repeats: int) -> list[Row]:
+    """One row a map: milliseconds of ours and of torch's for the same tensors."""
+    names = {"ours": weight_gradient, "torch": gradient_by_torch}
+    seconds = compare({name: (prepare, gradient) for name, gradient in names.items()}, repeats)
+    return [
+        Row(f"gradient of {name}, against torch", 1000 * ours, 1000 * seconds["torch"][name], "ms", seconds["torch"][name] / ours, least=1)
+        for name, ours in seconds["ours"].items()
+    ]
+
+
+def prepare(gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Tasks:
+    """One task a map, each done GOES times."""
+    devices.keep_memory()
+    return {f"{a} × {b} kernels on {side} × {side} pixels": _task(gradient, a, b, side) for a, b, side in MAPS}
+
+
+def gradient_by_torch(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """As `latent.convolution.weight_gradient`."""
+    return torch.nn.grad.conv2d_weight(x, (gradient.shape[1], x.shape[1], 3, 3), gradient, padding=1)
+
+
+def _task(gradient: Callable, inputs: int, outputs: int, side: int) -> Callable[[], Iterator]:
+    precision = torch.bfloat16 if devices.has_bfloat16(torch.device("cpu")) else torch.float32
+    x, behind = (
+        torch.randn(BATCH, channels, side, side).to(precision, memory_format=torch.channels_last) for channels in (inputs, outputs)
+    )
+
+    def work() -> Iterator:
+        yield
+        for _ in range(GOES):
+            gradient(x, behind)
+        yield GOES
+
+    return work
