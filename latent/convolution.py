@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# Up to this side of a feature map, nine matrix products are faster on a CPU than oneDNN's own gradient of the weights.
-SMALL = 8
+# Up to this side of a feature map, nine matrix products are faster on a CPU than oneDNN's own gradient of the weights, or as fast;
+# on larger maps they are not in small batches.
+SMALL = 5
 
 
 class Conv3x3(nn.Conv2d):
