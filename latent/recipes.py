@@ -133,7 +133,7 @@ RECIPES["cpu"] = {
             warmup=0.05,
             views=Views(flip=True, zoom=0.25, stretch=0.5, jitter=0.4, grey=0.2, side=24),  # more epochs in the same time
         ),
-        widths=(64, 128, 256),  # in trials twice the width gained most; with this temperature it beats half of it at twice the epochs
+        widths=(64, 128, 256),  # in trials of as many epochs twice the width gained most
         temperature=0.1,
         classifier=Training(epochs=6, batch=1024, views=OBJECTS, copies=4),
     ),
