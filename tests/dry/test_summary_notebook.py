@@ -22,7 +22,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def notebook():
-    return nbformat.read(Path(__file__).parents[1] / "dry" / "summary_questions.ipynb", as_version=4)
+    return nbformat.read(Path(__file__).parents[2] / "dry" / "summary_questions.ipynb", as_version=4)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,69 @@
-"""A small English–French translator with additive attention (Bahdanau et al. 2015), whose attention map can be read.
-
-The grammar is chosen so that we know what a word needs. A noun is translated from one English word. A determiner needs
-two: which one it is stands in the English determiner, its gender in the noun. So do adjectives, except those that have
-one form for both genders. The encoder gives each word alone with its position (no recurrence): what a French word
-needs from several English words, it has to fetch from several. In training the fetched vector is blurred by noise, so that a
-weight near zero carries nothing and the map can be taken at its word.
-"""
+"""Attention: in the usual order and in cheaper ones, and in a translator from English to French."""
 
 import itertools
+import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from latent.theory.fitting import fit
+from theory.optimization import fit
+
+# Attention in the order of Vaswani et al. (2017) and in cheaper orders, with what each costs.
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(Q Kᵀ / √d) V with all three of shape (n, d)."""
+    return torch.softmax(query @ key.T / query.shape[1] ** 0.5, dim=1) @ value
+
+
+def early_softmax(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(Q / √d) (Kᵀ V): the softmax runs over the d features of a query, no longer over the n tokens."""
+    return torch.softmax(query / query.shape[1] ** 0.5, dim=1) @ (key.T @ value)
+
+
+def efficient_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax over features of Q times softmax over tokens of K (Shen et al. 2021): linear in n, weights that sum to one."""
+    return torch.softmax(query, dim=1) @ (torch.softmax(key, dim=0).T @ value)
+
+
+def implied_weights(function: Callable[..., Tensor], query: Tensor, key: Tensor) -> Tensor:
+    """The (n, n) matrix A with function(Q, K, V) = A V for every V: what the function makes of the unit vectors."""
+    return function(query, key, torch.eye(len(key), dtype=key.dtype))
+
+
+def random_input(n: int, d: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Q, K, V of shape (n, d), standard normal."""
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.randn(n, d, generator=generator) for _ in range(3))
+
+
+def multiplications(function: Callable[..., Tensor], n: int, d: int) -> int:
+    """Scalar multiplications inside the matrix products of `function`, counted by PyTorch as it runs."""
+    with FlopCounterMode(display=False) as counter:
+        function(*random_input(n, d))
+    return counter.get_total_flops() // 2  # PyTorch counts a multiplication and its addition as two
+
+
+def seconds(function: Callable[..., Tensor], n: int, d: int, repeats: int = 3) -> float:
+    """Wall time of one call, the best of `repeats`."""
+    inputs, times = random_input(n, d), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function(*inputs)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+# A small English–French translator with additive attention (Bahdanau et al. 2015), whose attention map can be read.
+#
+# The grammar is chosen so that we know what a word needs. A noun is translated from one English word. A determiner needs
+# two: which one it is stands in the English determiner, its gender in the noun. So do adjectives, except those that have
+# one form for both genders. The encoder gives each word alone with its position (no recurrence): what a French word
+# needs from several English words, it has to fetch from several. In training the fetched vector is blurred by noise, so that a
+# weight near zero carries nothing and the map can be taken at its word.
+
 
 DETERMINERS = {"the": ("le", "la"), "a": ("un", "une"), "my": ("mon", "ma")}
 NOUNS = {
@@ -66,10 +117,11 @@ class Translator(nn.Module):
         self.from_state, self.from_key, self.score = nn.Linear(width, width), nn.Linear(width, width), nn.Linear(width, 1)
         self.word = nn.Sequential(nn.Linear(3 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, len(FRENCH)))
 
-    def forward(self, english: Tensor, french: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, english: Tensor, french: Tensor, cut: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits (N, LENGTH, French words) of each French word after the true ones before it, and the attention (N, LENGTH, LENGTH).
 
         A row of the attention belongs to a French word, a column to an English one; rows sum to one.
+        cut: a step for each sentence (N,) whose context is set to zero, so that its word is written from the decoder's state alone.
         """
         keys = torch.tanh(self.source(english) + self.place(torch.arange(LENGTH)))  # bounded: no word can outshout the noise
         scored = self.from_key(keys)
@@ -82,6 +134,7 @@ class Translator(nn.Module):
             row = torch.softmax(self.score(torch.tanh(self.from_state(state)[:, None] + scored))[..., 0], dim=1)
             context = (row[:, None] @ keys)[:, 0]
             context = context + self.noise * torch.randn_like(context) if self.training else context
+            context = context if cut is None else context * (cut != step)[:, None]
             logits.append(self.word(torch.cat([state, context, heard], dim=1)))
             rows.append(row)
         return torch.stack(logits, dim=1), torch.stack(rows, dim=1)
@@ -105,6 +158,15 @@ def word_accuracy(network: Translator, pairs: list[tuple[list[str], list[str]]])
     french = encode([pair[1] for pair in pairs], FRENCH)
     logits, _ = network(encode([pair[0] for pair in pairs], ENGLISH), french)
     return 100.0 * float((logits.argmax(2) == french)[french > 0].float().mean())
+
+
+@torch.no_grad()
+def stops_found(network: Translator, pairs: list[tuple[list[str], list[str]]], listen: bool) -> float:
+    """How often the full stop of `pairs` is predicted, in %; without `listen` the context of that step is cut off."""
+    english, french = encode([pair[0] for pair in pairs], ENGLISH), encode([pair[1] for pair in pairs], FRENCH)
+    ends = torch.tensor([len(pair[1]) - 1 for pair in pairs])
+    logits, _ = network(english, french, None if listen else ends)
+    return 100.0 * float((logits[torch.arange(len(pairs)), ends].argmax(1) == 0).float().mean())
 
 
 @torch.no_grad()

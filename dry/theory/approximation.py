@@ -45,6 +45,22 @@ def shallow_interpolator(x: np.ndarray, y: np.ndarray) -> nn.Sequential:
     return nn.Sequential(hidden, nn.ReLU(), last)
 
 
+def least_hidden_units(x: np.ndarray, y: np.ndarray) -> int:
+    """How many ReLU units one hidden layer needs to equal the broken line through (x, y) with as many bends as it shows.
+
+    A bend needs a unit whose kink lies there, and a unit adds the same jump of slope whichever way it faces. Left of all bends
+    only the units that face left have a slope, minus the sum of their jumps: where no choice of them gives the first slope,
+    one more unit has to. The sums of all choices are listed, so there must be few different ones.
+    """
+    slopes = np.diff(np.asarray(y, dtype=float)) / np.diff(np.asarray(x, dtype=float))
+    jumps = np.diff(slopes)
+    jumps = jumps[np.abs(jumps) > 1e-9]
+    sums = {0.0}
+    for jump in jumps:
+        sums |= {round(total + jump, 9) for total in sums}
+    return len(jumps) + (min(abs(slopes[0] + total) for total in sums) > 1e-6)
+
+
 def predict(network: nn.Module, x: np.ndarray) -> np.ndarray:
     """The scalar outputs of a float64 `network` at the points `x`, shape (n,)."""
     with torch.no_grad():
