@@ -1,6 +1,6 @@
 # People type: make demo, make test, make report, make lab.
-# Developers also: make bench, make browser, make slow, make soak, make format, make clean.
-# Behind each stands a plain command; README gives them.
+# Developers also: make lint, make format, make bench, make browser, make slow, make soak, make clean.
+# Behind most stands a plain command; README gives them.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +9,7 @@ RUN_NOTEBOOKS := nbconvert --to notebook --execute --ExecutePreprocessor.record_
   --NotebookExporter.preprocessors=latent.report.cleaning.Clean
 EMBEDDED := build/embedded
 
-.PHONY: demo test browser slow soak report bench lab format clean
+.PHONY: demo test lint format browser slow soak report bench lab clean
 .DELETE_ON_ERROR:
 
 # The environment, made anew when the project's dependencies change.
@@ -49,7 +49,6 @@ report: .venv/ready
 	$(BIN)/jupyter $(RUN_NOTEBOOKS) --inplace $(NOTEBOOKS) explore.ipynb $(wildcard dry/*.ipynb)
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
-	$(BIN)/latent goals > results/experiments.md
 
 # How fast, beside the usual ways: ten minutes with nothing else running. Leaves results/benchmarks.
 bench: .venv/ready
@@ -58,6 +57,9 @@ bench: .venv/ready
 
 lab: .venv/ready
 	$(BIN)/jupyter lab notebooks
+
+lint: .venv/ready
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 format: .venv/ready
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

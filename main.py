@@ -49,18 +49,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Train with the recipe of 1.2.1 or 1.2.2, the flags put in place of its values, and print what was measured."""
     args = get_args(arguments)
     os.environ["LATENT_DATA"] = args.data_path
-    from latent import data, device, experiment, recipes
+    from latent import data, experiment, recipes
+    from latent.compute import device
     from latent.errors import UserError
 
     freeze_seeds(args.seed)
     name = f"{'mnist' if args.mnist else 'cifar'}-{'ae' if args.self_supervised else 'guided'}"
     try:
-        plan = replace(recipes.recipe(name), latent=args.latent_dim)
+        recipe = replace(recipes.find_recipe(name), latent=args.latent_dim)
         # The recipe's rate belongs to its batch; AdamW's grows with the square root of the batch (Malladi et al. 2022).
-        rate = plan.encoder.learning_rate * (args.batch_size / plan.encoder.batch) ** 0.5
-        epochs = args.epochs or plan.encoder.epochs
-        plan = replace(plan, encoder=replace(plan.encoder, batch=args.batch_size, learning_rate=rate, epochs=epochs))
-        run = experiment.train(name, plan, data.load(plan.dataset), args.seed, device.choose(args.device))
+        rate = recipe.encoder.learning_rate * (args.batch_size / recipe.encoder.batch) ** 0.5
+        epochs = args.epochs or recipe.encoder.epochs
+        recipe = replace(recipe, encoder=replace(recipe.encoder, batch=args.batch_size, learning_rate=rate, epochs=epochs))
+        run = experiment.run(name, recipe, data.load(recipe.dataset), args.seed, device.choose_device(args.device))
     except UserError as error:
         print(f"main.py: {error}", file=sys.stderr)
         return 2

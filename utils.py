@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from latent import figures, tsne
+from latent.show import figures, tsne
 
 
 def plot_tsne(model: nn.Module, dataloader: DataLoader, device: str) -> None:

@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latent.errors import Terminated, UserError
-from latent.names import EXPERIMENTS, VARIANTS
+from latent.recipes import EXPERIMENTS, RECIPES, VARIANTS, default_scale, find_recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 where `verify` found a difference, 2 where the input was wrong, 130 or 143 where stopped."""
+    """Run one command.
+
+    The exit code is 0, 1 where `verify` found a difference, 2 where the input was wrong, 3 where `train-all` has to go on, 130 or
+    143 where it was stopped.
+    """
     signal.signal(signal.SIGTERM, _terminate)
     options = _parser().parse_args(arguments)
     try:
@@ -60,11 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     train = _command(commands, "train", _train, "train an experiment, or go on with an interrupted one")
     _add_experiment(train)
     _add_training(train)
+    everything = _command(commands, "train-all", _train_all, "train all experiments of a recipe with all their seeds, piece by piece")
+    everything.add_argument("--recipe", default=default_scale(), choices=tuple(RECIPES), help="default: %(default)s")
+    everything.add_argument("--device", help="cuda, mps or cpu; the best one by default")
+    everything.add_argument("--minutes", type=_minutes, default=float("inf"), help="then stop; the same command goes on (default: never)")
     trial = _command(commands, "trial", _trial, "train with a few values changed, judge on validation, and log the row")
     _add_experiment(trial)
     _add_training(trial)
     trial.add_argument("--images", type=_count, help="how many training images to use, for a quick look (default: all)")
     trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3; right after the experiment")
+    decide = _command(commands, "decide", _decide, "say what was decided after a trial, and why")
+    decide.add_argument("row", type=int, help="its number, as `latent trial` printed it")
+    decide.add_argument("decision", choices=("kept", "dropped", "open"))
+    decide.add_argument("reason", help="a sentence")
     sweep = _command(commands, "sweep", _sweep, "search a recipe's values with Optuna, judged on validation")
     _add_experiment(sweep)
     _add_training(sweep)
@@ -78,7 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     table = _command(commands, "table", _table, "print the results")
     table.add_argument("--json", action="store_true", help="as a list of objects, accuracies in percent")
     table.add_argument("--into", type=Path, metavar="FILE", help="put the table between the marks of a Markdown file")
-    _command(commands, "goals", _goals, "print goals, results, trials and what comes next, as results/experiments.md shows them")
     verify = _command(commands, "verify", _verify, "judge the shipped weights again and compare with the results")
     verify.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     splits = ("train", "validation", "test")
@@ -87,25 +98,28 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--notebooks", type=Path, default=Path("notebooks"), help="folder of the seven notebooks (default: %(default)s)")
     report.add_argument("--dry", type=Path, default=Path("dry"), help="folder of the dry notebooks (default: %(default)s)")
     report.add_argument("--out", type=Path, default=Path(), help="folder for the PDFs (default: the current one)")
+    report.add_argument("--author", action="append", default=[], metavar="NAME", help="a name for the first pages; once for each author")
+    report.add_argument("--html", action="store_true", help="also make wet.html: one file for a browser, with maps to play with")
     submit = _command(commands, "submit", _submit, "make the zip to hand in")
     submit.add_argument("ids", nargs=2, metavar="ID", help="nine digits")
+    submit.add_argument("--anonymous", action="store_true", help="also where the reports name no authors")
     submit.add_argument("--out", type=Path, default=Path(), help="folder for the zip (default: the current one)")
     return parser
 
 
 def _command(commands, name: str, run, purpose: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=purpose, description=purpose.capitalize() + ".", allow_abbrev=False)
+    parser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".", allow_abbrev=False)
     parser.set_defaults(run=run)
     return parser
 
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS + VARIANTS)}")
+    parser.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS + VARIANTS)}; others at --recipe study")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=_seed, default=0, help="default: %(default)s")
-    parser.add_argument("--recipe", default="cpu", help="cpu, gpu or tiny (default: %(default)s)")
+    parser.add_argument("--recipe", default=default_scale(), help=f"one of {', '.join(RECIPES)} (default: %(default)s)")
     parser.add_argument("--device", help="cuda, mps or cpu; the best one by default")
 
 
@@ -115,13 +129,19 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    if not (number := float(text)) >= 0:
+        raise argparse.ArgumentTypeError(f"minutes are a number from 0 up, not {text!r}")
+    return number
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a number of them is whole and above 0, not {text!r}")
     return int(text)
 
 
-# Torch takes seconds to import: each command imports what it needs, so that a typing error answers at once.
+# Torch takes seconds to import: each command imports what it needs once its words are known to be right.
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -136,23 +156,46 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from latent import data, device, distributed, experiment, recipes
+    recipe = find_recipe(options.experiment, options.recipe)
+    from latent import experiment
+    from latent.compute import processes
+    from latent.compute.device import choose_device
+    from latent.data import load
 
-    plan = recipes.recipe(options.experiment, options.recipe)
-    there = distributed.begin(device.choose(options.device))
-    run = experiment.train_and_store(options.experiment, plan, data.load(plan.dataset), options.seed, there)
+    device = processes.begin(choose_device(options.device))
+    run = experiment.run_and_store(options.experiment, recipe, load(recipe.dataset), options.seed, device, options.recipe)
     measures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in run.record["measures"].items())
-    if distributed.rank() == 0:
+    if processes.rank() == 0:
         print(f"{options.experiment}, seed {options.seed}, {run.data.title}: {measures}")
-    distributed.end()
+    processes.end()
+
+
+def _train_all(options: argparse.Namespace) -> int:
+    from latent import campaign
+    from latent.compute.device import choose_device
+
+    left = campaign.go_on(options.recipe, choose_device(options.device), 60 * options.minutes)
+    print(f"{len(campaign.jobs(options.recipe)) - len(left)} of {len(campaign.jobs(options.recipe))} trainings are done")
+    return 3 if left else 0
 
 
 def _trial(options: argparse.Namespace) -> None:
-    from latent import device, recipes, trials
+    recipe, changes = find_recipe(options.experiment, options.recipe), _changes(options)
+    from latent.compute.device import choose_device
+    from latent.search import trials
 
-    plan, changes = recipes.recipe(options.experiment, options.recipe), _changes(options)
-    row = trials.run(options.experiment, plan, changes, device.choose(options.device), options.seed, options.images)
-    print(json.dumps({key: value for key, value in row.items() if key != "recipe"}))
+    number, row = trials.run(
+        options.experiment, recipe, changes, choose_device(options.device), options.seed, options.images, options.recipe
+    )
+    print(json.dumps({"row": number} | {key: value for key, value in row.items() if key not in ("recipe", "decision", "reason")}))
+    print(f"when you have decided: latent decide {number} kept|dropped 'why'")
+
+
+def _decide(options: argparse.Namespace) -> None:
+    from latent.search import trials
+
+    row = trials.decide(options.row, options.decision, options.reason)
+    print(f"row {options.row}, {row['experiment']}: {row['decision']}, {row['reason']}")
 
 
 def _changes(options: argparse.Namespace) -> dict[str, str]:
@@ -162,19 +205,23 @@ def _changes(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _sweep(options: argparse.Namespace) -> None:
-    from latent import device, recipes, studies, sweep
+    recipe, changes = find_recipe(options.experiment, options.recipe), _changes(options)
+    from latent.compute.device import choose_device
+    from latent.search import findings, sweep
+    from latent.show import notebook
 
-    today = recipes.recipe(options.experiment, options.recipe)
-    planned = sweep.plan(options.experiment, today, _changes(options), options.seed, options.images)
+    prepared = sweep.prepare(options.experiment, recipe, changes, options.seed, options.images)
     name = options.study or options.experiment
-    study = sweep.run(planned, name, options.storage, options.trials, device.choose(options.device))
-    found = studies.account(planned, study)
-    studies.store(found)
-    print(studies.words(found, options.recipe))
+    study = sweep.run(prepared, name, options.storage, options.trials, choose_device(options.device))
+    found = findings.account(prepared, study)
+    findings.store(found)
+    notebook.keep_sweep(found)
+    print(findings.words(found, options.recipe))
 
 
 def _table(options: argparse.Namespace) -> None:
-    from latent import results, tables
+    from latent.show import tables
+    from latent.store import results
 
     if options.into:
         tables.write_into(options.into)
@@ -185,18 +232,14 @@ def _table(options: argparse.Namespace) -> None:
         print(tables.markdown(tables.HEADER, tables.rows()))
 
 
-def _goals(options: argparse.Namespace) -> None:
-    from latent import goals
-
-    print(goals.markdown(), end="")
-
-
 def _verify(options: argparse.Namespace) -> int:
-    from latent import device, results, verify
+    from latent.compute.device import choose_device
+    from latent.store import results
+    from latent.verify import verify
 
-    there = device.choose(options.device)
+    device = choose_device(options.device)
     stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.read(name)]
-    checks = [check for name in stored for check in verify.verify(name, there, options.splits)]
+    checks = [check for name in stored for check in verify(name, device, options.splits)]
     for check in checks:
         verdict = "ok" if check.agrees else "DIFFERS"
         print(f"{verdict:8}{check.experiment:26}{check.measure:26} stored {check.stored:9.4f}   found {check.found:9.4f}")
@@ -206,11 +249,13 @@ def _verify(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> None:
     from latent.report import build
 
-    for made in (build.build_wet(options.notebooks, options.out), build.build_dry(options.dry, options.out)):
-        print(made)
+    print(build.build_wet(options.notebooks, options.out, options.author))
+    print(build.build_dry(options.dry, options.out, options.author))
+    if options.html:
+        print(build.build_html(options.notebooks, options.out, options.author))
 
 
 def _submit(options: argparse.Namespace) -> None:
     from latent.report import submission
 
-    print(submission.submit(*options.ids, Path(), options.out))
+    print(submission.submit(*options.ids, Path(), options.out, options.anonymous))

@@ -25,7 +25,7 @@ SPLIT_SEED = 236781  # one split for every experiment, stage and seed
 NAMES = ("mnist", "cifar10")
 FORMS = {"mnist": (1, 28), "cifar10": (3, 32)}  # channels, side
 
-_MNIST_MD5 = {  # torchvision knows the sums of the archives alone
+MNIST_MD5 = {  # torchvision knows the sums of the archives alone
     "MNIST/raw/train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "MNIST/raw/train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
     "MNIST/raw/t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
@@ -141,7 +141,7 @@ def _read(name: str, folder: Path, train: bool) -> Split:
 def _checksums(name: str) -> dict[str, str]:
     """MD5 of every file of a dataset, by its place in the folder."""
     if name == "mnist":
-        return _MNIST_MD5
+        return MNIST_MD5
     from torchvision.datasets import CIFAR10
 
     listed = [*CIFAR10.train_list, *CIFAR10.test_list, (CIFAR10.meta["filename"], CIFAR10.meta["md5"])]

@@ -13,22 +13,6 @@ def mean_absolute_error(reconstruction: Tensor, image: Tensor) -> Tensor:
     return (reconstruction - image).abs().mean()
 
 
-def pyramid_error(reconstruction: Tensor, image: Tensor, levels: int = 3) -> Tensor:
-    """Mean absolute error averaged over `levels` resolutions, each half of the one before; a scalar.
-
-    A pixel-wise error alone prefers a blur to an edge one pixel off; coarser levels reward the right shape in about the
-    right place. `levels` = 1 is the MAE. Raises UserError where the image is too small for so many levels.
-    """
-    _require_alike(reconstruction, image)
-    if not 1 <= levels <= min(image.shape[-2:]).bit_length():
-        raise UserError(f"{levels} levels do not fit an image of {tuple(image.shape[-2:])}; give 1 to {min(image.shape[-2:]).bit_length()}")
-    total = mean_absolute_error(reconstruction, image)
-    for _ in range(levels - 1):
-        reconstruction, image = F.avg_pool2d(reconstruction, 2), F.avg_pool2d(image, 2)
-        total = total + mean_absolute_error(reconstruction, image)
-    return total / levels
-
-
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Normalised temperature-scaled cross-entropy (SimCLR, Chen et al. 2020, eq. 1); a scalar.
 

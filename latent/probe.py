@@ -1,7 +1,7 @@
 """What a latent space keeps: latents extracted once, then classified, compared and scored."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,19 +12,20 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from latent import device as devices
+from latent.compute.device import autocast
 from latent.data import Split
 from latent.errors import UserError
 from latent.losses import mean_absolute_error
+from latent.recipes import Views
 from latent.train import epoch_generator
-from latent.views import Views, to_float, view
+from latent.views import to_float, view
 
 BATCH = 500
 
 
 @torch.no_grad()
 def encode(encoder: nn.Module, images: Tensor) -> Tensor:
-    """Latents (N, latent), float32, of uint8 images (N, C, H, W): no augmentation, no dropout, no rounding to bfloat16."""
+    """Latents (N, latent), float32, of uint8 images (N, C, H, W): no augmentation, no dropout, and no autocast of its own."""
     encoder.eval()
     return torch.cat([encoder(to_float(batch)).float() for batch in images.split(BATCH)])
 
@@ -35,7 +36,7 @@ def encode_views(encoder: nn.Module, images: Tensor, views: Views, copies: int, 
     encoder.eval()
     generator = epoch_generator(seed, 0, images.device)
     batches = [batch for _ in range(copies) for batch in images.split(BATCH)]
-    with devices.autocast(images.device):
+    with autocast(images.device):
         return torch.cat([encoder(view(to_float(batch), views, generator)).float() for batch in batches])
 
 
@@ -46,21 +47,38 @@ def predict(classifier: nn.Module, latents: Tensor) -> Tensor:
     return torch.cat([classifier(batch).float().softmax(1) for batch in latents.split(5_000)])
 
 
+@torch.no_grad()
+def decode(decoder: nn.Module, latents: Tensor) -> Tensor:
+    """What `decoder` makes of latents (N, latent), as uint8 images (N, C, H, W)."""
+    decoder.eval()
+    with autocast(latents.device):
+        return torch.cat([(255 * decoder(batch)).round().clamp(0, 255).to(torch.uint8) for batch in latents.split(BATCH)])
+
+
+@torch.no_grad()
+def read(reader: nn.Module, decoder: nn.Module, latents: Tensor) -> Tensor:
+    """Class probabilities (N, classes) of latents (N, latent), unfolded by a decoder into images, which a reader reads."""
+    reader.eval()
+    with autocast(latents.device):
+        return torch.cat([reader(to_float(batch)).float().softmax(1) for batch in decode(decoder, latents).split(BATCH)])
+
+
 # Shifts (down, right) in pixels with their weights: a small jitter about the image itself.
 _SHIFTS = {(0, 0): 0.5, (1, 1): 0.25, (-1, -1): 0.25}
 
 
 @torch.no_grad()
-def predict_views(encoder: nn.Module, classifier: nn.Module, images: Tensor) -> Tensor:
+def predict_views(encoder: nn.Module, of_latents: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Class probabilities (N, classes) averaged over six fixed views of uint8 images (N, C, H, W): test-time augmentation.
 
     The views are the image and its mirror image, each in place, shifted by one pixel down and right, and up and left.
+    of_latents: latents (N, latent) → class probabilities (N, classes).
     """
     beliefs = []
     for (down, right), weight in _SHIFTS.items():
         moved = F.pad(images.float(), (1, 1, 1, 1), "reflect").roll((down, right), (2, 3))[:, :, 1:-1, 1:-1].to(images.dtype)
-        with devices.autocast(images.device):
-            beliefs += [weight / 2 * predict(classifier, encode(encoder, seen)) for seen in (moved, moved.flip(3))]
+        with autocast(images.device):
+            beliefs += [weight / 2 * of_latents(encode(encoder, seen)) for seen in (moved, moved.flip(3))]
     return torch.stack(beliefs).sum(0)
 
 
@@ -115,6 +133,25 @@ def _require_labels(points: Tensor, labels: Tensor) -> None:
         raise UserError(f"points and labels must be as many, and at least one; got {tuple(points.shape)} and {tuple(labels.shape)}")
 
 
+@torch.no_grad()
+def alignment(encoder: nn.Module, images: Tensor, views: Views, seed: int = 0) -> float:
+    """Mean squared distance of the normalised latents of two views of each image (Wang and Isola 2020, eq. 1, α = 2): 0 is best."""
+    first, second = (F.normalize(half, dim=1) for half in encode_views(encoder, images, views, 2, seed).chunk(2))
+    return (first - second).square().sum(1).mean().item()
+
+
+def uniformity(latents: Tensor) -> float:
+    """Logarithm of the mean of exp(−2 d²) over all pairs of normalised latents (Wang and Isola 2020, eq. 2): lower is more even."""
+    return (-2 * torch.pdist(F.normalize(latents, dim=1)).square()).exp().mean().log().item()
+
+
+def effective_rank(latents: Tensor) -> float:
+    """exp of the entropy of the singular values of the centred latents (Roy and Vetterli 2007): 1 for a line."""
+    values = torch.linalg.svdvals(latents - latents.mean(0))
+    shares = values / values.sum()
+    return torch.special.entr(shares).sum().exp().item()
+
+
 def silhouette(latents: Tensor, labels: Tensor) -> float:
     """Mean silhouette of the classes by cosine distance (Rousseeuw 1987): 1 apart and tight, 0 touching, −1 swapped."""
     return float(metrics.silhouette_score(latents.cpu().numpy(), labels.cpu().numpy(), metric="cosine"))
@@ -144,13 +181,16 @@ def nearest_among(points: Tensor, count: int) -> Tensor:
     return (unit @ unit.T).fill_diagonal_(-2).topk(count).indices
 
 
+def confusions(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """How often an image of each class (row) is taken for each class (column), in percent of the row; (classes, classes)."""
+    table = torch.bincount(labels * classes + predicted, minlength=classes**2).view(classes, classes)
+    return 100 * table / table.sum(1, keepdim=True).clamp(min=1)
+
+
 def worst_pair(predicted: Tensor, labels: Tensor, classes: Sequence[str]) -> tuple[float, str, str]:
     """The commonest confusion: (its share of the true class in percent, true class, predicted class)."""
-    count = len(classes)
-    table = torch.bincount(labels * count + predicted, minlength=count**2).view(count, count)
-    share = 100 * table / table.sum(1, keepdim=True).clamp(min=1)
-    share.fill_diagonal_(-1)
-    true, taken = divmod(share.argmax().item(), count)
+    share = confusions(predicted, labels, len(classes)).fill_diagonal_(-1)
+    true, taken = divmod(share.argmax().item(), len(classes))
     return share[true, taken].item(), classes[true], classes[taken]
 
 

@@ -3,88 +3,91 @@
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import AdamW, Optimizer
 from tqdm.auto import tqdm
 
-from latent import device as devices
-from latent import distributed
-from latent.checkpoints import Checkpoint
+from latent.compute import processes
+from latent.compute.device import autocast
+from latent.compute.muon import Muon
 from latent.errors import Diverged, UserError
-from latent.muon import Muon
-from latent.objectives import Objective
-from latent.recipes import Recipe, Training
+from latent.objectives import Loss
+from latent.recipes import Training
 
 
 def fit(
     networks: nn.ModuleDict,
-    objective: Objective,
+    optimizers: list[Optimizer],
+    loss_of_batch: Loss,
     inputs: Tensor,
     labels: Tensor,
-    recipe: Recipe,
     training: Training,
     seed: int,
-    watch: Callable[[], dict[str, float]],
-    checkpoint: Checkpoint | None = None,
+    done: int = 0,
     title: str = "",
-) -> list[dict[str, float]]:
-    """Train `networks` in place on `inputs` (N, …) and `labels` (N,), all on one device; return the curves, one dict an epoch.
+) -> Iterator[dict[str, float]]:
+    """Train `networks` in place on `inputs` (N, …) and `labels` (N,), all on one device; after each epoch, say how it went.
 
-    watch: what to measure on the validation set after each epoch. checkpoint: from which an interrupted training goes on.
-    Every epoch draws from a generator of its own, seeded by (seed, epoch), and the learning rate depends on the share of the
-    training done alone: a resumed run is the run never interrupted.
-    An epoch's `seconds` are its steps times the median step, so that a machine that slept in between does not count.
-    Raises Diverged where the loss, a measure or a weight is no longer a number (the last checkpoint is then kept), UserError
-    where there are too few images for a batch.
+    done: epochs that were finished before. Every epoch draws from a generator of its own, seeded by (seed, epoch), and the
+    learning rate depends on the share of the training done alone: a resumed run is the run never interrupted.
+    Yields {"epoch", "seconds", "train_loss"}, the networks in eval mode. The seconds are the epoch's steps times the median
+    step, so that a machine that slept in between does not count.
+    Raises Diverged where the loss is no longer a number, UserError where there are too few images for a batch.
     """
     size = min(training.batch, len(inputs))
     if size < 2 or training.epochs < 1:
         raise UserError(f"{title}: training needs 1 epoch and 2 images in a batch at least, got {training.epochs} and {size}")
-    optimizers = make_optimizers(networks, training)
-    curves = checkpoint.restore(networks, optimizers) if checkpoint else []
-    compute = distributed.parallel(networks, objective)
+    compute = processes.parallel(networks, loss_of_batch)
     steps = len(inputs) // size  # an incomplete last batch is left to the next epoch's order
-    for epoch in range(len(curves), training.epochs):
-        generator = epoch_generator(seed, epoch, inputs.device)
-        batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(size)[:steps]
-        if distributed.rank() > 0:  # one order for all processes, but views and dropout of its own for each
-            generator = epoch_generator(seed, epoch, inputs.device, distributed.rank())
+    for epoch in range(done, training.epochs):
+        generator, batches = _draw_order(inputs, size, seed, epoch)
         networks.train()
+        if epoch >= training.settle * training.epochs:
+            _keep_moments(networks)
         total, durations = 0.0, []
-        with _progress(batches, f"{title} {epoch + 1}/{training.epochs}") as progress:
+        with _progress(batches[:steps], f"{title} {epoch + 1}/{training.epochs}") as progress:
             for step, batch in enumerate(progress):
                 start = time.perf_counter()
                 set_learning_rate(optimizers, training, (epoch + step / steps) / training.epochs)
-                mine = distributed.share(batch)
-                with devices.autocast(inputs.device):
-                    loss = compute(inputs[mine], labels[mine], recipe, generator)
+                mine = processes.share(batch)
+                with autocast(inputs.device):
+                    loss = compute(inputs[mine], labels[mine], generator)
                 networks.zero_grad()
                 loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
                 total += loss.item()
-                durations.append(time.perf_counter() - start)
                 if not math.isfinite(total):
                     raise Diverged(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+                durations.append(time.perf_counter() - start)
                 progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
-        seconds = round(steps * statistics.median(durations), 2)
-        with devices.autocast(inputs.device), distributed.apart():
-            watched = watch()
-        train_loss = distributed.mean(total / steps, inputs.device)
-        curves.append({"epoch": epoch + 1, "seconds": seconds, "train_loss": train_loss, **watched})
-        _require_numbers(title, networks, curves[-1])
-        if checkpoint and distributed.rank() == 0:
-            checkpoint.save(networks, optimizers, curves)
-    networks.eval()
-    return curves
+        train_loss = processes.mean(total / steps, inputs.device)
+        yield {"epoch": epoch + 1, "seconds": round(steps * statistics.median(durations), 2), "train_loss": train_loss}
 
 
-def _require_numbers(title: str, networks: nn.ModuleDict, measured: dict[str, float]) -> None:
-    """A last step can spoil the weights behind a loss that was still a number: such weights must not be stored."""
+def _draw_order(inputs: Tensor, size: int, seed: int, epoch: int) -> tuple[Generator, Sequence[Tensor]]:
+    """The epoch's batches of indices, one order for all processes, and the generator of its views, one for each process."""
+    generator = epoch_generator(seed, epoch, inputs.device)
+    batches = torch.randperm(len(inputs), generator=generator, device=inputs.device).split(size)
+    if processes.rank() > 0:
+        generator = epoch_generator(seed, epoch, inputs.device, processes.rank())
+    return generator, batches
+
+
+def _keep_moments(networks: nn.ModuleDict) -> None:
+    """BatchNorm as it is when judged: its moments no longer follow the batches, its weights still learn."""
+    for module in networks.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def require_numbers(title: str, networks: nn.ModuleDict, measured: dict[str, float]) -> None:
+    """Raise Diverged where a weight or a measure is no number: a last step can spoil weights behind a loss that was still one."""
     whole = all(torch.isfinite(tensor).all() for tensor in networks.state_dict().values())
     if not (whole and all(map(math.isfinite, measured.values()))):
         raise Diverged(f"{title}: weights or measures are no longer numbers after epoch {measured['epoch']}; lower the learning rate")
@@ -98,17 +101,18 @@ def epoch_generator(seed: int, epoch: int, device: torch.device, rank: int = 0) 
 
 
 def make_optimizers(networks: nn.ModuleDict, training: Training) -> list[Optimizer]:
-    """AdamW for everything, or Muon for the layers without a bias and AdamW, at a fiftieth of its rate, for the rest.
+    """AdamW for everything, or Muon for the layers without a bias and AdamW, at a share of its rate, for the rest.
 
     A layer has no bias where a BatchNorm follows: there only the direction of a weight matters, and Muon may fix its norm.
     """
     learned = [p for p in networks.parameters() if p.requires_grad]
     if training.optimizer == "adamw":
-        optimizers = [_adamw(learned, training.learning_rate, training.weight_decay)]
+        optimizers = [_adamw(learned, training.learning_rate, training)]
     elif training.optimizer == "muon":
         before_norm = {module.weight for module in networks.modules() if getattr(module, "bias", module) is None}
         inner, rest = [p for p in learned if p in before_norm], [p for p in learned if p not in before_norm]
-        optimizers = [Muon(inner, training.learning_rate), _adamw(rest, training.learning_rate / 50, training.weight_decay)]
+        optimizers = [Muon(inner, training.learning_rate)] if inner else []
+        optimizers.append(_adamw(rest, training.rest * training.learning_rate, training))
     else:
         raise UserError(f"unknown optimizer {training.optimizer!r}; choose one of: adamw, muon")
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
@@ -116,10 +120,11 @@ def make_optimizers(networks: nn.ModuleDict, training: Training) -> list[Optimiz
     return optimizers
 
 
-def _adamw(parameters: list[nn.Parameter], rate: float, weight_decay: float) -> AdamW:
+def _adamw(parameters: list[nn.Parameter], rate: float, training: Training) -> AdamW:
     """Fused; weight decay for matrices and kernels, not for biases and BatchNorm."""
     decayed, free = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
-    return AdamW([{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}], lr=rate, fused=True)
+    groups = [{"params": decayed, "weight_decay": training.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return AdamW(groups, lr=rate, betas=(0.9, training.beta2), fused=True)
 
 
 def set_learning_rate(optimizers: list[Optimizer], training: Training, progress: float) -> None:
@@ -131,7 +136,7 @@ def set_learning_rate(optimizers: list[Optimizer], training: Training, progress:
 
 
 def _progress(batches: Sequence[Tensor], title: str) -> tqdm:
-    return tqdm(batches, desc=title, unit="batch", leave=False, mininterval=1, disable=distributed.rank() > 0)
+    return tqdm(batches, desc=title, unit="batch", leave=False, mininterval=1, disable=not processes.speaks())
 
 
 def _speed(progress: tqdm, batch: int) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from latent import device as devices
-from latent import experiment, results
+from latent import experiment
+from latent.compute.device import keep_memory
 from latent.data import load
 from latent.errors import UserError
-from latent.models import freeze
-from latent.objectives import build
+from latent.models import build, freeze
 from latent.recipes import Recipe
+from latent.store import results
 
 SPLITS = ("train", "validation", "test")
 TOLERANCE = 0.1  # percentage points, and the same in hundredths of a pixel's range for MAE
@@ -40,16 +40,16 @@ def verify(name: str, device: torch.device, splits: Sequence[str] = ("test",)) -
     A vote of neighbours needs the training images too. A measure that the record lacks is compared with nan, and so differs.
     Raises UserError where nothing is stored, or where the data at hand is not the data of the record.
     """
-    devices.keep_memory()
+    keep_memory()
     record = next((record for record in results.read(name) if record["seed"] == 0), None)
     if record is None:
         raise UserError(f"no result of {name} in {results.folder()}; run `latent train {name}`")
-    plan = Recipe.from_dict(record["recipe"])
-    data = load(plan.dataset)
+    recipe = Recipe.from_dict(record["recipe"])
+    data = load(recipe.dataset)
     if data.digest != record["data"]["digest"]:
         raise UserError(
             f"{name} was trained on {record['data'].get('title')} ({record['data']['digest']}), not on {data.title} ({data.digest})"
         )
-    networks = freeze(results.load_weights(name, 0, build(plan, data.channels, data.side, 0)).to(device))
-    found = experiment.evaluate(networks, plan, data, tuple(split for split in SPLITS if split in splits))
+    networks = freeze(results.load_weights(name, 0, build(recipe, data.channels, data.side, 0)).to(device))
+    found = experiment.evaluate(networks, recipe, data, tuple(split for split in SPLITS if split in splits))
     return [Check(name, measure, record["measures"].get(measure, math.nan), value) for measure, value in found.items()]

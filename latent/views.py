@@ -1,40 +1,18 @@
 """Random views of images, in batch on the device, with a draw of its own for every image.
 
 All geometry is one affine map of the pixel plane per image, all colour one affine map of RGB space: two kernels a batch.
+Written here since torchvision's transforms draw once for a whole batch, and image by image they cost more than the training.
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from latent.recipes import Views
+
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-
-
-@dataclass(frozen=True)
-class Views:
-    """How far a view may lie from its image. Everything off is the identity.
-
-    shift: pixels, each way. flip: mirror every second image, on average. rotate: degrees, each way. zoom: the smallest share
-    of the area that a crop keeps (1: whole image). stretch: largest log aspect ratio of a crop or shape. jitter: strength
-    of brightness, contrast, saturation (each factor uniform in 1 ± jitter) and, for colour, hue (± jitter / 4 of a turn).
-    grey: share of images turned grey. jittered: share of images that get the jitter. erase: side in pixels of a square
-    that is blanked. side: of the view in pixels (0: as the image); smaller views cost less, and objects in crops look as
-    large as they do in whole images (Touvron et al. 2019).
-    """
-
-    shift: float = 0
-    flip: bool = False
-    rotate: float = 0
-    zoom: float = 1
-    stretch: float = 0
-    jitter: float = 0
-    jittered: float = 0.8
-    grey: float = 0
-    erase: int = 0
-    side: int = 0
 
 
 def to_float(images: Tensor) -> Tensor:

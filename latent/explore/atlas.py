@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
-from latent import probe, tsne
+from latent import probe
 from latent.data import Dataset, Split
 from latent.experiment import Run
+from latent.show import tsne
 
 NEIGHBOURS = 6
 SAMPLE = 500  # test images on a map; t-SNE takes about a second for them, and their points do not yet hide each other

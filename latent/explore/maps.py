@@ -1,5 +1,6 @@
 """The t-SNE maps of several encoders side by side: the same images in each, linked under the pointer and in a selection."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import anywidget
@@ -9,12 +10,13 @@ import traitlets
 from ipywidgets import HTML, VBox
 from matplotlib.figure import Figure
 
-from latent import figures
 from latent.explore import pictures
 from latent.explore.atlas import Atlas, unit_square
-from latent.plots import COLOURS
+from latent.show import figures
+from latent.show.plots import COLOURS
 
 HERE = Path(__file__).parent
+STATE = ("names", "classes", "colours", "labels", "points", "neighbours", "sheet", "columns", "selected", "marks")
 CAPTION = (
     "t-SNE maps of the same {count} test images of {title}, made from the latents of each encoder, coloured by class. "
     "In JupyterLab: hover over a point for its neighbours in latent space and among the pixels, draw a lasso to select."
@@ -50,6 +52,11 @@ class Panels(anywidget.AnyWidget):
             columns=columns,
         )
 
+    def state(self) -> dict:
+        """What maps.js reads of its model, as JSON holds it."""
+        values = {name: getattr(self, name) for name in STATE}
+        return {name: b64encode(value).decode() if isinstance(value, bytes) else value for name, value in values.items()}
+
 
 class Maps(pictures.Shown, VBox):
     """The maps of one or several atlases, each above the images selected on it. `panels`: one for each atlas."""
@@ -67,6 +74,10 @@ class Maps(pictures.Shown, VBox):
 
     def figures(self) -> list[Figure]:
         return [_figure(atlas) for atlas in self.atlases]
+
+    def states(self) -> list[dict]:
+        """All that maps beside one another show, bytes in base64; a map alone is in one of those."""
+        return [panels.state() if len(panels.names) > 1 else {} for panels in self.panels]
 
 
 def _figure(atlas: Atlas) -> Figure:

@@ -9,12 +9,12 @@ from ipywidgets import HTML, FileUpload, HBox, Layout, VBox
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from latent import plots
 from latent.errors import UserError
 from latent.explore import drawing, pictures
 from latent.explore.atlas import Atlas, unit_square
 from latent.explore.drawing import Verdict
 from latent.explore.maps import Maps
+from latent.show import plots
 from latent.views import to_float
 
 HERE = Path(__file__).parent

@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -13,9 +14,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from latent.display import show
 from latent.explore.atlas import shares
-from latent.plots import COLOURS
+from latent.show import MAPS
+from latent.show.display import show
+from latent.show.plots import COLOURS
 
 GRID = 80  # images of a selection that are shown at most
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -34,14 +36,18 @@ class Shown:
     """For widgets: shown as a figure for where no widget runs (a PDF, a website), then as themselves. They have a `figures()`."""
 
     def _ipython_display_(self) -> None:
-        for figure in self.figures():
-            show(figure)
+        for figure, state in zip_longest(self.figures(), self.states()):
+            show(figure, beside={MAPS: state} if state else None)
         bundle = self._repr_mimebundle_()
         view = bundle[0] if isinstance(bundle, tuple) else bundle
         display({WIDGET: view[WIDGET], "text/plain": "An interactive view: run this cell in JupyterLab."}, raw=True)
 
     def figures(self) -> list[Figure]:
         raise NotImplementedError
+
+    def states(self) -> list[dict]:
+        """What a website needs to show the widget itself: nothing, for widgets that compute."""
+        return []
 
 
 def pixels(images: Tensor) -> np.ndarray:

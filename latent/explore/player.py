@@ -5,9 +5,9 @@ from ipywidgets import HTML, Button, FloatSlider, HBox, IntSlider, Layout, Toggl
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from latent import figures, interpolation
 from latent.explore import pictures, walk
 from latent.explore.atlas import Atlas
+from latent.show import figures, interpolation
 from latent.views import to_float
 
 STRIP = 9  # frames of the film strip

@@ -9,7 +9,7 @@ from latent import probe
 from latent.data import Split
 from latent.errors import UserError
 from latent.explore.atlas import Atlas, Space
-from latent.interpolation import linear, spherical
+from latent.show.interpolation import linear, spherical
 from latent.views import to_float
 
 STEPS = 51

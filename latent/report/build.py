@@ -1,49 +1,74 @@
 """The PDFs of the project: wet.pdf from notebooks/, dry.pdf and its companions from dry/."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from latent import files
 from latent.report import ReportError
+from latent.report.index import NOTEBOOKS, cover
 from latent.report.merge import check_run, merge
-from latent.report.requirements import NOTEBOOKS, cover
+from latent.store import files
 
 WET_TITLE = "Six encoders, one latent dimension"
 COURSE = "Deep Learning on Computational Accelerators, 236781"
 DRY = {"dry": "dry.pdf", "project_2024": "project_2024.pdf", "summary_questions": "summary_questions.pdf"}  # notebook → PDF
 
 
-def build_wet(folder: Path, out: Path) -> Path:
-    """Write `out`/wet.pdf: the requirement map, the table of contents, then notebooks 01 to 07 of `folder`.
+def build_wet(folder: Path, out: Path, authors: Sequence[str] = ()) -> Path:
+    """Write `out`/wet.pdf from notebooks 01 to 07 of `folder`; the names of `authors` stand under the title.
 
-    Returns the file's path. Raises ReportError where a notebook is missing or not run, or where the page cannot show a cell.
+    Returns the file's path. Raises ReportError where a notebook is missing or not run, where the page cannot show a cell, or where a
+    name is none.
     """
+    return _write(wet(folder, authors), "wet", folder, out / "wet.pdf")
+
+
+def build_html(folder: Path, out: Path, authors: Sequence[str] = ()) -> Path:
+    """Write `out`/wet.html, the wet part as one file for a browser, as `build_wet` does; the maps in it answer to the pointer."""
+    from latent.report import html
+
+    target = out / "wet.html"
+    files.write(target, html.page(wet(folder, authors), "wet", folder).encode())
+    return target
+
+
+def wet(folder: Path, authors: Sequence[str] = ()) -> NotebookNode:
+    """The wet part as one notebook: the requirement map, then notebooks 01 to 07 of `folder`."""
+    check_names(authors)
     paths = [folder / f"{name}.ipynb" for name in NOTEBOOKS]
     merged = merge({path.stem: read(path) for path in paths})
-    merged.cells.insert(0, cover())
+    merged.cells.insert(0, cover(merged))
     merged.metadata["title"] = WET_TITLE
-    merged.metadata["latent"] |= {"subtitle": f"Wet part of the mini-project · {COURSE}", "keywords": [digest(paths)]}
-    return _write(merged, "wet", folder, out / "wet.pdf")
+    subtitle = f"Wet part of the mini-project · {COURSE}"
+    merged.metadata["latent"] |= {"subtitle": subtitle, "authors": list(authors), "keywords": [digest(paths)]}
+    return merged
 
 
-def build_dry(folder: Path, out: Path) -> Path:
+def build_dry(folder: Path, out: Path, authors: Sequence[str] = ()) -> Path:
     """Write `out`/dry.pdf from dry.ipynb of `folder`, and a PDF for each companion notebook that is there.
 
     Returns the path of dry.pdf. Raises ReportError as `build_wet` does.
     """
+    check_names(authors)
     for name, pdf in DRY.items():
         path = folder / f"{name}.ipynb"
         if name == "dry" or path.exists():
             notebook = read(path)
             kept = notebook.metadata.setdefault("latent", NotebookNode())
-            kept["keywords"] = [digest([path])]
+            kept |= {"authors": list(authors), "keywords": [digest([path])]}
             kept.setdefault("subtitle", COURSE)
             _write(notebook, name, folder, out / pdf)
     return out / DRY["dry"]
+
+
+def check_names(authors: Sequence[str]) -> None:
+    """Raise ReportError where an author's name is blank or holds a comma, which parts names in a PDF's fields, or a control character."""
+    for name in authors:
+        if not name.strip() or not name.isprintable() or set(name) & set(",;"):
+            raise ReportError(f"{name!r} is not one author's name; give each its own, as in --author 'Ada Lovelace' --author 'Alan Turing'")
 
 
 def digest(paths: Iterable[Path]) -> str:

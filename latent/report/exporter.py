@@ -11,7 +11,7 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from latent.report import WARNED, ReportError, tree
+from latent.report import SIGNED, WARNED, ReportError, together, tree
 from latent.report.pieces import Piece, pieces
 
 MARKDOWN = ("markdown", "cover", "caption", "notice")  # the kinds of pieces that pandoc reads
@@ -22,8 +22,9 @@ CONTENTS_FROM = 4  # headings; a shorter document needs no table of contents
 class TypstPDFExporter(Exporter):
     """`jupyter nbconvert --to typst-pdf NOTEBOOK`.
 
-    Code is hidden but for cells tagged `show`; cells tagged `skip` are left out. The notebook's metadata may hold
-    `title` and, under `latent`, `subtitle`, `keywords` (a list) and `chapters` (each level-1 heading on a new page).
+    Code is hidden but for cells tagged `show`; nbconvert's own tags `remove_cell`, `remove_input` and `remove_output` hold as
+    everywhere. The notebook's metadata may hold `title` and, under `latent`, `subtitle`, `authors` and `keywords` (lists) and
+    `chapters` (each level-1 heading on a new page).
     """
 
     export_from_notebook = "PDF via Typst"
@@ -44,28 +45,37 @@ class TypstPDFExporter(Exporter):
 class Document:
     """A notebook as Typst markup with its images.
 
-    `labels`: identifier → text of every heading, as links name them; `markup` is the whole of main.typ.
+    `labels`: identifier → text of every heading, as links name them; `captions`: the same of every named figure;
+    `markup` is the whole of main.typ; for a `screen`, `latent.report.html` takes the `blocks` instead.
     """
 
-    def __init__(self, notebook: NotebookNode, name: str, folder: Path):
-        self.mender = tree.Mender(folder)
-        self.labels = self.mender.labels
-        found = pieces(notebook, name)
-        title, blocks = _lift_title(self._blocks(found))
-        body, warnings = tree.write(blocks)
-        if warnings:
-            raise self._unknown_formula(warnings)
+    def __init__(self, notebook: NotebookNode, name: str, folder: Path, screen: bool = False):
         kept = notebook.metadata.get("latent", {})
-        keywords = [*kept.get("keywords", []), *([WARNED] if any(piece.kind == "notice" for piece in found) else [])]
+        self.chapters = bool(kept.get("chapters"))
+        self.mender = tree.Mender(folder, pack=not screen)
+        self.labels = self.mender.labels
+        self.captions: dict[str, str] = {}
+        found = pieces(notebook, name, screen)
+        title, self.blocks = _lift_title(self._blocks(found))
+        self.title = notebook.metadata.get("title") or title or name
+        self.subtitle, self.authors = kept.get("subtitle", ""), kept.get("authors", [])
+        self.markup = "" if screen else self._write(found, kept.get("keywords", []))
+
+    def _write(self, found: list[Piece], keywords: list[str]) -> str:
+        body, warnings = tree.write(together.keep(self.blocks))
+        if warnings:
+            raise self.unknown_formula(warnings)
+        marks = {WARNED: any(piece.kind == "notice" for piece in found), SIGNED: bool(self.authors)}
         settings = {
-            "title": notebook.metadata.get("title") or title or name,
-            "subtitle": kept.get("subtitle", ""),
-            "chapters": bool(kept.get("chapters")),
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "chapters": self.chapters,
             "numbered": not any(re.match(NUMBERED, text) for text in self.labels.values()),
-            "keywords": ", ".join(keywords),
+            "authors": self.authors,
+            "keywords": ", ".join([*keywords, *(mark for mark, holds in marks.items() if holds)]),
         }
-        given = ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items())
-        self.markup = f'#import "template.typ": *\n#show: report.with({given})\n{body}'
+        given = ", ".join(f"{key}: {tree.typst(value)}" for key, value in settings.items())
+        return f'#import "template.typ": *\n#show: report.with({given})\n{body}'
 
     def compile(self, form: str = "pdf", **options) -> bytes:
         """The finished file; equal documents give equal bytes. `form` and `options` as for `typst.compile`."""
@@ -84,8 +94,9 @@ class Document:
         readable = [piece for piece in found if piece.kind in MARKDOWN]
         parsed = dict(zip(map(id, readable), tree.parse([piece.text for piece in readable]), strict=True))
         parsed = {key: self.mender.name_headings(piece, parsed[key]) for piece in readable if (key := id(piece))}
+        self.mender.pictures = {piece.label for piece in found if piece.label}
         blocks: list[dict] = []
-        contents = [tree.raw("#contents")] if len(self.labels) >= CONTENTS_FROM else []
+        contents = [tree.raw(f"#contents({json.dumps(self.chapters)})")] if len(self.labels) >= CONTENTS_FROM else []
         for piece in found:
             if contents and piece.kind != "cover":
                 blocks.append(contents.pop())
@@ -98,25 +109,35 @@ class Document:
 
     def _shown(self, piece: Piece, mended: list[dict]) -> list[dict]:
         if piece.kind == "picture":
-            return [tree.picture(self.mender.add_file(piece.picture, piece.suffix), piece.width)]
+            return [tree.picture(self.mender.add_file(piece.picture, piece.suffix), piece.width, piece.alt, piece.label)]
+        if piece.kind == "maps":
+            state = piece.text.replace("<", "\\u003c")
+            return [tree.raw(f'<script type="application/json" data-maps>{state}</script>', "html")]
+        if piece.kind == "folded":
+            block = {"t": "CodeBlock", "c": [["", ["python"], []], piece.text]}
+            return [tree.raw("<details><summary>code</summary>", "html"), block, tree.raw("</details>", "html")]
         if piece.kind == "notice":
             inside = mended[0]["c"] if mended and mended[0]["t"] == "BlockQuote" else mended
-            return [tree.raw("#notice["), *inside, tree.raw("]")]
+            return [tree.raw("#notice["), {"t": "Div", "c": [["", ["notice"], []], inside]}, tree.raw("]")]
         if piece.kind in ("code", "output"):
             return [tree.code(piece.text, "python" if piece.kind == "code" else "output")]
         return mended
 
     def _attach(self, piece: Piece, caption: list[dict], blocks: list[dict]) -> None:
-        """Make a numbered figure or table of the block just before and its caption."""
+        """Make a numbered figure or table of the block just before and its caption, whose first sentence also describes the picture."""
         last = blocks[-1] if blocks else tree.raw("")
         if last["t"] == "Para" and last["c"][0]["t"] == "Image":
-            blocks[-1] = {"t": "Figure", "c": [tree.EMPTY, [None, caption], [{"t": "Plain", "c": last["c"]}]]}
+            said = [tree.plain(last["c"][0]["c"][1]), tree.first_sentence(caption)]
+            last["c"][0]["c"][1] = [{"t": "Str", "c": ". ".join(filter(None, said))}]
+            name, last["c"][0]["c"][0][0] = last["c"][0]["c"][0][0], ""  # the figure's from now on
+            self.captions |= {name: tree.plain(caption)} if name else {}
+            blocks[-1] = {"t": "Figure", "c": [[name, [], []], [None, caption], [{"t": "Plain", "c": last["c"]}]]}
         elif last["t"] == "Table":
             blocks[-1] = {"t": "Table", "c": [tree.EMPTY, [None, caption], *last["c"][2:]]}
         else:
             raise ReportError(f"{piece.place}: a caption stands under no figure or table; display it right after one")
 
-    def _unknown_formula(self, warnings: str) -> ReportError:
+    def unknown_formula(self, warnings: str) -> ReportError:
         """The error for pandoc's warnings, which quote the formula but not its place."""
         said = " ".join(warnings.split())
         for tex, place in self.mender.formulas:

@@ -1,5 +1,6 @@
 """What a notebook shows, as a flat list of pieces in reading order."""
 
+import json
 import re
 import struct
 from base64 import b64decode
@@ -10,8 +11,8 @@ from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 
 from latent.report import ReportError
+from latent.show import DOTS_PER_INCH, MAPS
 
-DOTS_PER_INCH = 110  # of the PNG files that `latent.display.show` makes
 TEXT_INCHES = (6.53, 8.6)  # the width of the text column of template.typ, and the height left for a picture
 PICTURES = {"image/svg+xml": ".svg", "image/png": ".png", "image/jpeg": ".jpg"}  # vectors first
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -20,7 +21,8 @@ REPLACED = re.compile(r"[^\n]*\r(?!\n)")  # what a carriage return has overwritt
 
 @dataclass(frozen=True)
 class Piece:
-    """One thing to print. `kind`: markdown, cover, caption, notice (these four are Markdown), code, output or picture."""
+    """One thing to print. `kind`: markdown, cover, caption, notice (these four are Markdown), code, output or picture; for a screen
+    also folded (code) and maps (JSON)."""
 
     notebook: str
     cell: int  # counted from 1
@@ -29,6 +31,8 @@ class Piece:
     picture: bytes = b""
     suffix: str = ""
     width: float | None = None  # inches; None: the picture's own width
+    alt: str = ""  # the picture's title, for those who cannot see it
+    label: str = ""  # by which links find a picture
     attachments: dict = field(default_factory=dict)
 
     @property
@@ -36,29 +40,36 @@ class Piece:
         return f"notebook {self.notebook}, cell {self.cell}"
 
 
-def pieces(notebook: NotebookNode, name: str) -> list[Piece]:
-    """The pieces of `notebook`: code only of cells tagged `show`, nothing of cells tagged `skip`.
+def pieces(notebook: NotebookNode, name: str, screen: bool = False) -> list[Piece]:
+    """The pieces of `notebook`: code only of cells tagged `show`, less what the tags `remove_cell`, `remove_input`, `remove_output` name.
 
     A cell that `merge` has moved names its first home in its metadata; the others belong to notebook `name`.
-    Raises ReportError at an error output.
+    For a `screen`, other code comes too, to be folded away, and maps, also of cells that a PDF leaves out. Raises ReportError at an
+    error output.
     """
     found = []
     for number, cell in enumerate(notebook.cells, 1):
         home = cell.metadata.get("latent", {})
         origin = home.get("notebook", name), home.get("cell", number)
         tags = cell.metadata.get("tags", [])
-        if "skip" in tags:
+        if "remove_cell" in tags and not (screen and _has_maps(cell)):
             continue
         if cell.cell_type == "markdown":
             found.append(Piece(*origin, home.get("role", "markdown"), cell.source, attachments=cell.get("attachments", {})))
         elif cell.cell_type == "code":
-            if "show" in tags and cell.source.strip():
+            if "show" in tags and "remove_input" not in tags and cell.source.strip():
                 found.append(Piece(*origin, "code", cell.source))
-            found.extend(_outputs(cell, origin))
+            elif screen and "remove_input" not in tags and cell.source.strip():
+                found.append(Piece(*origin, "folded", cell.source))
+            found.extend([] if "remove_output" in tags else _outputs(cell, origin, screen))
     return found
 
 
-def _outputs(cell: NotebookNode, origin: tuple[str, int]) -> Iterator[Piece]:
+def _has_maps(cell: NotebookNode) -> bool:
+    return any(MAPS in output.get("data", {}) for output in cell.get("outputs", []))
+
+
+def _outputs(cell: NotebookNode, origin: tuple[str, int], screen: bool) -> Iterator[Piece]:
     for output in cell.outputs:
         if output.output_type == "error":
             said = f"{output.ename}: {output.evalue}".splitlines()[0]
@@ -67,6 +78,8 @@ def _outputs(cell: NotebookNode, origin: tuple[str, int]) -> Iterator[Piece]:
             shown = {"text/plain": output.text} if output.name == "stdout" else {}
         else:
             shown = {} if WIDGET in output.data else output.data
+        if screen and MAPS in shown:
+            yield Piece(*origin, "maps", json.dumps(shown[MAPS]))
         piece = _best(shown, output.get("metadata", {}), origin)
         if piece:
             yield piece
@@ -76,8 +89,11 @@ def _best(data: dict, metadata: dict, origin: tuple[str, int]) -> Piece | None:
     """The richest form of an output that a page can hold, or None where there is none."""
     for mime, suffix in PICTURES.items():
         if mime in data:
-            raw = data[mime].encode() if suffix == ".svg" else b64decode(data[mime])
-            return Piece(*origin, "picture", picture=raw, suffix=suffix, width=picture_width(raw, metadata.get(mime, {}).get("width")))
+            raw, told = data[mime].encode() if suffix == ".svg" else b64decode(data[mime]), metadata.get(mime, {})
+            width = picture_width(raw, told.get("width"))
+            name = metadata.get("latent", {}).get("name")
+            label = figure_label(origin[0], name) if name else ""
+            return Piece(*origin, "picture", picture=raw, suffix=suffix, width=width, alt=told.get("alt", ""), label=label)
     for mime in ("text/markdown", "text/latex"):
         if mime in data:
             return Piece(*origin, metadata.get("latent", {}).get("role", "markdown"), data[mime])
@@ -85,6 +101,11 @@ def _best(data: dict, metadata: dict, origin: tuple[str, int]) -> Piece | None:
     if not plain.strip() or plain.startswith("<IPython.core.display."):
         return None
     return Piece(*origin, "output", plain)
+
+
+def figure_label(notebook: str, name: str) -> str:
+    """By which links find the picture that a notebook has kept as `name`."""
+    return f"{notebook}-figure-{name}"
 
 
 def picture_width(data: bytes, shown: float | None = None) -> float | None:

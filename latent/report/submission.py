@@ -7,10 +7,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from latent import files
-from latent.report import WARNED, ReportError
+from latent.report import SIGNED, WARNED, ReportError
 from latent.report.build import DRY, digest
-from latent.report.requirements import NOTEBOOKS
+from latent.report.index import NOTEBOOKS
+from latent.store import files
 
 PDFS = {  # report → the notebooks it is made from
     "wet.pdf": [f"notebooks/{name}.ipynb" for name in NOTEBOOKS],
@@ -18,7 +18,7 @@ PDFS = {  # report → the notebooks it is made from
 }
 NEEDED = (*PDFS, "main.py", "utils.py")
 TAKEN = (*NEEDED, "latent", "notebooks", "dry", "tests", "pyproject.toml", "environment.yml", "README.md", "LICENSE")
-TEXT = {".py", ".ipynb", ".md", ".toml", ".yml", ".typ", ".json"}
+TEXT = {".py", ".ipynb", ".md", ".toml", ".yml", ".typ", ".json", ".html", ".js", ".css"}
 PICTURES = {".png", ".jpg", ".svg"}  # that notebooks show; data and weights have other suffixes
 LEFT_OUT = {"__pycache__", "data", "weights", "cache", "build", "dist"}  # folders, besides hidden ones
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first date a zip can hold: equal contents give equal bytes
@@ -31,11 +31,11 @@ PRIVATE = {
 BASE64 = re.compile(r"[A-Za-z0-9+/=]{300,}")  # the pictures in a notebook, where any word may turn up
 
 
-def submit(id1: str, id2: str, root: Path, out: Path) -> Path:
+def submit(id1: str, id2: str, root: Path, out: Path, anonymous: bool = False) -> Path:
     """Write `out`/<id1>-<id2>.zip from the project at `root` and return its path.
 
-    Raises ReportError at a wrong identity number, a file that is missing, a report that is stale or made from the embedded
-    stand-in, a link out of the project, or a text that gives away a machine path, a user or a token.
+    Raises ReportError at a wrong identity number, a file that is missing, a report that is stale, made from the embedded stand-in or
+    without authors (unless `anonymous`), a link out of the project, or a text that gives away a machine path, a user or a token.
     """
     for number in (id1, id2):
         if not re.fullmatch(r"[0-9]{9}", number):
@@ -50,7 +50,7 @@ def submit(id1: str, id2: str, root: Path, out: Path) -> Path:
     contents = {name: path.read_bytes() for name, path in sorted(chosen.items())}
     for name, data in contents.items():
         if name in PDFS:
-            check_pdf(name, root)
+            check_pdf(name, root, anonymous)
         elif Path(name).suffix not in PICTURES:
             check_text(name, data, root)
     return _write(contents, out / f"{id1}-{id2}.zip")
@@ -70,8 +70,8 @@ def taken(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def check_pdf(name: str, root: Path) -> None:
-    """Raise ReportError unless report `name` was made from the notebooks as they are now, and on the real data."""
+def check_pdf(name: str, root: Path, anonymous: bool = False) -> None:
+    """Raise ReportError unless report `name` was made from the notebooks as they are now, on the real data, and names its authors."""
     pdf = (root / name).read_bytes()  # Typst writes the keywords uncompressed
     if WARNED.encode() in pdf:
         raise ReportError(
@@ -83,6 +83,8 @@ def check_pdf(name: str, root: Path) -> None:
         raise ReportError(f"{missing[0]} is missing, so {name} cannot be checked; restore it")
     if digest(sources).encode() not in pdf:
         raise ReportError(f"{name} was not made from the notebooks as they are now; make the reports again")
+    if SIGNED.encode() not in pdf and not anonymous:
+        raise ReportError(f"{name} names no authors; make the reports again with `latent report --author NAME`, or give --anonymous")
 
 
 def check_text(name: str, data: bytes, root: Path) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pypandoc
 
-from latent.report import ReportError
+from latent.report import ReportError, raster
 from latent.report.pieces import PICTURES, Piece, picture_width
 
 # Notebook Markdown, cell by cell: `@word` is no citation, an image alone in its paragraph is a figure.
@@ -27,8 +27,13 @@ BAD_MATHS = {  # what pandoc or Typst would drop or draw wrongly without a word
     r"\\begin\{(smallmatrix|array|[vV]matrix)\}": "use pmatrix, bmatrix, cases or aligned",
     r"\\(left|right)\s*\\\||\\\|\s*[_^]": r"write a norm as \lVert x \rVert",
 }
-REWRITTEN = {r"\lvert": r"\left|", r"\rvert": r"\right|", r"\!": ""}  # else bars stand off, and a hair becomes a full em
-NUMBER = re.compile(r"(?!.*, )[-+−–±≈<>≤≥~]?\s*\d[\d\s.,:±×%/()+−–-]*[a-zA-Zµ%]{0,3}|[–—-]?")
+REWRITTEN = {  # else bars stand off, a hair becomes a full em, and a thick space vanishes
+    r"\lvert": r"\left|",
+    r"\rvert": r"\right|",
+    r"\!": "",
+    r"\;": r"\:",
+}
+NUMBER = re.compile(r"(?!.*, )[-+−–±≈<>≤≥~]?\s*\d[\d\s.,:±×%/()+−–-]*(?:e[+−-]?\d+|[a-zA-Zµ%]{0,3})|nan|[–—-]?")
 
 
 def parse(sources: Sequence[str]) -> list[list[dict]]:
@@ -41,8 +46,15 @@ def parse(sources: Sequence[str]) -> list[list[dict]]:
 
 def write(blocks: list[dict]) -> tuple[str, str]:
     """The Typst markup of `blocks`, and pandoc's warnings (empty when all is well)."""
-    document = json.dumps({"pandoc-api-version": API, "meta": {}, "blocks": blocks})
+    document = json.dumps({"pandoc-api-version": API, "meta": {}, "blocks": described(blocks)})
     return _pandoc(document, "--from", "json", "--to", "typst", "--wrap=preserve")
+
+
+def write_html(blocks: list[dict], about: dict[str, str], template: Path) -> tuple[str, str]:
+    """The HTML of `blocks` in a template of pandoc's, with `about` for its values, and pandoc's warnings."""
+    meta = {name: {"t": "MetaString", "c": value} for name, value in about.items()}
+    options = ("--standalone", f"--template={template}", "--mathml", "--toc", "--toc-depth=2", "--number-sections", "--wrap=preserve")
+    return _pandoc(json.dumps({"pandoc-api-version": API, "meta": meta, "blocks": blocks}), "--from", "json", "--to", "html5", *options)
 
 
 def _pandoc(text: str, *options: str) -> tuple[str, str]:
@@ -52,9 +64,16 @@ def _pandoc(text: str, *options: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def raw(markup: str) -> dict:
-    """A block of Typst markup as it stands."""
-    return {"t": "RawBlock", "c": ["typst", markup]}
+def raw(markup: str, form: str = "typst") -> dict:
+    """A block of Typst markup, or of another form, as it stands; writers of other forms leave it out."""
+    return {"t": "RawBlock", "c": [form, markup]}
+
+
+def typst(value: str | bool | Sequence[str]) -> str:
+    """`value` as Typst writes it."""
+    if isinstance(value, (str, bool)):
+        return json.dumps(value, ensure_ascii=False)
+    return f"({''.join(f'{typst(part)}, ' for part in value)})"
 
 
 def code(text: str, language: str) -> dict:
@@ -62,13 +81,42 @@ def code(text: str, language: str) -> dict:
     return {"t": "CodeBlock", "c": [["", [language], []], re.sub(r"\S{85}", rf"\g<0>{BREAK}", text)]}
 
 
-def picture(name: str, width: float | None, caption: list[dict] | None = None) -> dict:
-    """The image file `name`; with the blocks `caption`, a numbered figure."""
+def picture(name: str, width: float | None, alt: str = "", label: str = "") -> dict:
+    """The image file `name`, described by `alt`, found by `label`."""
     size = [["width", f"{width:.3f}in"]] if width else []
-    image = {"t": "Image", "c": [["", [], size], [], [name, ""]]}
-    if caption is None:
-        return {"t": "Para", "c": [image]}
-    return {"t": "Figure", "c": [EMPTY, [None, caption], [{"t": "Plain", "c": [image]}]]}
+    return {"t": "Para", "c": [{"t": "Image", "c": [[label, [], size], [{"t": "Str", "c": alt}] if alt else [], [name, ""]]}]}
+
+
+def described(blocks: list[dict]) -> list[dict]:
+    """`blocks` with alternative text, which pandoc leaves out: an image's own words; a formula's TeX."""
+
+    def visit(node: dict) -> dict:
+        if node["t"] == "Image":
+            (label, _, sizes), words, (name, _) = node["c"]
+            sizes = "".join(f", {side}: {_length(length)}" for side, length in sizes if side in ("width", "height"))
+            anchor = f" <{label}>" if label else ""
+            return _inline(f"#box(image({typst(name)}{sizes}, alt: {typst(plain(words) or 'picture')})){anchor}")
+        if node["t"] == "Math":
+            opening = _inline(f"#[#set math.equation(alt: {typst(node['c'][1].strip())});")
+            return {"t": "Span", "c": [EMPTY, [opening, node, _inline("]")]]}
+        return node
+
+    return walk(blocks, visit)
+
+
+def _inline(markup: str) -> dict:
+    return {"t": "RawInline", "c": ["typst", markup]}
+
+
+def _length(text: str) -> str:
+    """A length of Markdown (`{width=300px}`) for Typst, which knows no pixels: 96 are an inch, as in a browser."""
+    return f"{float(text[:-2]) / 96:.3f}in" if text.endswith("px") else text
+
+
+def first_sentence(blocks: list[dict]) -> str:
+    """The text of `blocks` to the end of their first sentence: a point before a capital, not one of an abbreviation or a number."""
+    text = " ".join(plain(blocks).split())
+    return re.split(r"(?<=[^\s.]{2}[.?!])(?<!\bcf\.)(?<!\bal\.)(?<!\bvs\.)\s+(?=[A-ZÀ-Þ])", text)[0]
 
 
 def leaves(node) -> Iterator[tuple[str, str]]:
@@ -111,13 +159,16 @@ def walk(node, visit: Callable[[dict], dict]):
 class Mender:
     """Checks the blocks of one document and makes them fit for Typst.
 
-    `files` collects the images, `labels` the headings' identifiers (`<notebook>-<slug>`), `formulas` each formula with its place.
+    `files` collects the images, `labels` the headings' identifiers (`<notebook>-<slug>`), `pictures` those of pictures
+    (`<notebook>-figure-<name>`), `formulas` each formula with its place.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, pack: bool = True):
         self.folder = folder
+        self.pack = pack  # pictures, for a PDF
         self.files: dict[str, bytes] = {}
         self.labels: dict[str, str] = {}  # identifier → text of the heading
+        self.pictures: set[str] = set()  # identifiers of pictures
         self.formulas: list[tuple[str, str]] = []
         self.piece = Piece("", 0, "")
 
@@ -150,7 +201,9 @@ class Mender:
         return ReportError(f"{self.piece.place}: {message}")
 
     def add_file(self, data: bytes, suffix: str) -> str:
-        """Keep an image's bytes for the compiler; returns the name to call it by."""
+        """Keep an image's bytes for the compiler, a PNG packed as it is; returns the name to call it by."""
+        if self.pack and suffix == ".png" and (packed := raster.page(data)):
+            data, suffix = packed, ".pdf"
         name = next((name for name, kept in self.files.items() if kept == data), f"image-{len(self.files) + 1}{suffix}")
         self.files[name] = data
         return name
@@ -163,6 +216,7 @@ class Mender:
         for written, fit in REWRITTEN.items():
             tex = tex.replace(written, fit)
         tex = re.sub(r"(?s)\\begin\{cases\}.*?\\end\{cases\}", lambda cases: re.sub(r"(?<!\\)&", r"&\\quad ", cases[0]), tex)
+        tex = re.sub(r"(?s)(?<=\\begin\{aligned\}).*?(?=\\end\{aligned\})", lambda rows: _spread(rows[0]), tex)
         self.formulas.append((tex, self.piece.place))
         return {"t": "Math", "c": [kind, tex]}
 
@@ -236,10 +290,10 @@ class Mender:
     def _find(self, notebook: str, fragment: str) -> str | None:
         if not fragment:
             return next((label for label in self.labels if notebook and label.startswith(f"{notebook}-")), None)
-        return next((label for label in (f"{notebook}-{fragment}", fragment) if label in self.labels), None)
+        return next((label for label in (f"{notebook}-{fragment}", fragment) if label in self.labels or label in self.pictures), None)
 
     def _table(self, node: dict) -> dict:
-        """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers to the right.
+        """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers one point below the other.
 
         A table without a caption takes no number (`Document` gives it one with its caption).
         """
@@ -250,9 +304,30 @@ class Mender:
             if column[0]["t"] == "AlignDefault":
                 numbers = rows and all(NUMBER.fullmatch(plain(row[i][4]).strip()) for row in rows)
                 column[0] = {"t": "AlignRight" if numbers else "AlignLeft"}
+                if numbers:
+                    _align_points([row[i][4] for row in rows])
             if alike:
                 column[1] = {"t": "ColWidthDefault"}
         return {"t": "Table", "c": [["", ["typst:no-figure"], []], caption, columns, head, bodies, foot]}
+
+
+def _spread(rows: str) -> str:
+    """The rows of an `aligned` with room before every second `&`: it parts two equations, and Typst would set them side by side."""
+    lines = []
+    for line in rows.split(r"\\"):
+        first, *others = re.split(r"(?<!\\)&", line)
+        lines.append(first + "".join((r"\qquad &" if i % 2 else "&") + part for i, part in enumerate(others)))
+    return r"\\".join(lines)
+
+
+def _align_points(cells: list[list[dict]]) -> None:
+    """Give the numbers of a column, which stand to the right, equally long ends behind their integer part, in place."""
+    ends = [re.sub(r"^\D{0,2}[\d,\s]*\d", "", plain(cell).strip()) if re.search(r"\d", plain(cell)) else None for cell in cells]
+    longest = max((end for end in ends if end is not None), key=len, default="")
+    for cell, end in zip(cells, ends):
+        if end is not None and len(end) < len(longest) and cell:
+            missing = re.sub(r"([#$*_\\\[\]<>@~`])", r"\\\1", longest[len(end) :])
+            cell[-1]["c"].append({"t": "RawInline", "c": ["typst", f"#hide[{missing}]"]})
 
 
 def _short(text: str) -> str:

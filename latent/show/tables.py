@@ -1,15 +1,25 @@
 """Results as tables: for a terminal, a README, a notebook or another program."""
 
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent import files, results
 from latent.errors import UserError
-from latent.names import EXPERIMENTS, VARIANTS
+from latent.recipes import EXPERIMENTS, VARIANTS
+from latent.store import files, results
 
 HEADER = ["experiment", "seeds", "train %", "validation %", "test %", "test % (6 views)", "test linear %", "test kNN-5 %", "test MAE"]
+NOTE = (
+    "Accuracy in percent: of the classifier on latents; of the same with beliefs averaged over six views (the image and its mirror, "
+    "each in place and shifted by a pixel two ways); of a linear probe (logistic regression on training latents); of a vote of the "
+    "five nearest training latents (kNN-5). Mean absolute error of "
+    "reconstructions, pixels in [0, 1]. Mean ± standard deviation over the seeds. What was chosen was chosen on the "
+    "validation set; the test set was read once per trained model."
+)
+
+NUMBERS = re.compile(r"[\d.,±+−–% -]*")  # a cell of numbers, or of none
 
 
 def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]:
@@ -49,9 +59,11 @@ def mean(values: Sequence[float]) -> float:
     return statistics.fmean(values) if values else math.nan
 
 
-def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are set right."""
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+def markdown(header: Sequence[str], body: Sequence[Sequence]) -> str:
+    """A Markdown table whose columns of numbers are set right; rules of one length leave the columns' widths to the reader."""
+    lines = [list(map(str, line)) for line in (header, *body)]
+    columns = [[line[number] for line in lines] for number in range(len(header))]
+    lines.insert(1, ["--:" if all(map(NUMBERS.fullmatch, column[1:])) else "---" for column in columns])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -67,10 +79,4 @@ def write_into(path: Path) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise UserError(f"{path} has no place for the results; add the lines {BEGIN.strip()} and {END}")
-    note = (
-        "Accuracy in percent of the classifier on latents, of the same with beliefs averaged over six views (the image and its mirror, "
-        "each in place and shifted by a pixel two ways), of a linear probe (logistic regression on training latents), and of a vote of "
-        "the five nearest training latents; mean absolute error of the "
-        "reconstructions; mean ± standard deviation over the seeds where there are several. Chosen on validation, test read once per model."
-    )
-    files.write(path, f"{before}{begin}{markdown(HEADER, rows())}\n\n{note}\n{end}{after}".encode())
+    files.write(path, f"{before}{begin}{markdown(HEADER, rows())}\n\n{NOTE}\n{end}{after}".encode())

@@ -21,16 +21,19 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 from torch import nn
 
-from latent import probe, results, spaces, trials
+from latent import probe
 from latent.data import Dataset, load
 from latent.errors import Diverged, UserError
-from latent.recipes import Recipe
-from latent.spaces import Space
+from latent.objectives import trained_with
+from latent.recipes import Recipe, change
+from latent.search import ranges, trials
+from latent.search.ranges import Values
+from latent.store import results
 
 HEARTBEAT = 60  # seconds between signs of life of a trial in a database; after twice as many without one, it counts as killed
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
-# What a finished trial is judged by. Training losses would not do: each temperature, smoothing or number of levels has its own.
+# What a finished trial is judged by. Training losses would not do: each temperature or smoothing has its own.
 MEASURES = {
     "reconstruct": ("validation_mae", "minimize"),
     "classify": ("validation_accuracy", "maximize"),
@@ -41,39 +44,39 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Sweep:
-    """What all trials of a study share. plan: the recipe whose values at the places of `space` change; the others stay.
+    """What all trials of a study share. recipe: its values at the places of `searched` change; the others stay.
 
     images: how many training images to use; all of them where None.
     """
 
     experiment: str
-    plan: Recipe
-    space: dict[str, Space]
+    recipe: Recipe
+    searched: dict[str, Values]
     seed: int = 0
     images: int | None = None
 
     @property
     def measure(self) -> str:
-        return MEASURES[self.plan.objective][0]
+        return MEASURES[self.recipe.objective][0]
 
     @property
     def direction(self) -> str:
-        return MEASURES[self.plan.objective][1]
+        return MEASURES[self.recipe.objective][1]
 
     def made_with(self) -> dict:
         """What may not change while a study goes on, as plain data."""
-        space = {place: repr(values) for place, values in self.space.items()}
-        shared = {"experiment": self.experiment, "recipe": self.plan.as_dict(), "seed": self.seed, "number of images": self.images}
-        return shared | {"space": space, "data": load(self.plan.dataset).digest}
+        space = {place: repr(values) for place, values in self.searched.items()}
+        shared = {"experiment": self.experiment, "recipe": self.recipe.as_dict(), "seed": self.seed, "number of images": self.images}
+        return shared | {"space": space, "data": load(self.recipe.dataset).digest}
 
 
-def plan(experiment: str, recipe: Recipe, changes: dict[str, str], seed: int = 0, images: int | None = None) -> Sweep:
+def prepare(experiment: str, recipe: Recipe, changes: dict[str, str], seed: int = 0, images: int | None = None) -> Sweep:
     """A sweep around `recipe`; what `changes` sets is fixed and not searched. Raises UserError where nothing is left to search."""
-    fixed = trials.change(recipe, changes)
-    space = {place: values for place, values in spaces.around(fixed).items() if place not in changes}
-    if not space:
+    fixed = change(recipe, changes)
+    searched = {place: values for place, values in ranges.around(fixed).items() if place not in changes}
+    if not searched:
         raise UserError("every value to search is fixed; leave one of them out")
-    return Sweep(experiment, fixed, space, seed, images)
+    return Sweep(experiment, fixed, searched, seed, images)
 
 
 def run(sweep: Sweep, name: str, storage: str | None, count: int, device: torch.device) -> Study:
@@ -116,19 +119,21 @@ def begin(sweep: Sweep, name: str, storage: str | None) -> Study:
     if other := [key for key in now if begun.get(key) != now[key]]:
         raise UserError(f"the study {name!r} was begun with another {' and '.join(other)}; name a new one with --study")
     study.set_user_attr("made_with", now)
-    study.enqueue_trial(spaces.inside(sweep.plan, sweep.space), skip_if_exists=True)
+    study.enqueue_trial(ranges.inside(sweep.recipe, sweep.searched), skip_if_exists=True)
     return study
 
 
 def folder() -> Path:
     """Where studies lie: results/sweeps/, or in the place of results that stand-in data has."""
-    return results.folder() / "sweeps"
+    return results.folder("cpu") / "sweeps"
 
 
 def _journal(file: Path) -> BaseStorage:
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(file)))
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror or error}); make room or make its folder writable") from error
     except ValueError as error:  # half a line, where a disk was full or a machine went down
         raise UserError(f"{file} is damaged; remove the line that is not whole, or name a new study with --study") from error
 
@@ -161,8 +166,8 @@ def _first_line(error: Exception) -> str:
 
 def attempt(trial: Trial, sweep: Sweep, device: torch.device) -> float:
     """One trial: draw values, train, measure. Pruned where its measure falls behind the median, or its loss is no number."""
-    values = {place: draw(trial, place, space) for place, space in sweep.space.items()}
-    tried = trials.change(sweep.plan, {place: str(value) for place, value in values.items()})
+    drawn = {place: draw(trial, place, values) for place, values in sweep.searched.items()}
+    tried = change(sweep.recipe, {place: str(value) for place, value in drawn.items()})
     trial.set_user_attr("recipe", tried.as_dict())
     data, epochs = load(tried.dataset), itertools.count(1)
 
@@ -179,17 +184,17 @@ def attempt(trial: Trial, sweep: Sweep, device: torch.device) -> float:
     return row[sweep.measure]
 
 
-def draw(trial: Trial, place: str, space: Space) -> float:
-    """A value of `space`, to three digits: what is printed is what was trained."""
-    if isinstance(space, tuple):
-        return trial.suggest_categorical(place, space)
-    if space.step:
-        return trial.suggest_int(place, space.low, space.high, step=space.step)
-    return float(f"{trial.suggest_float(place, space.low, space.high, log=space.log):.3g}")
+def draw(trial: Trial, place: str, values: Values) -> float:
+    """One of `values`, to three digits: what is printed is what was trained."""
+    if isinstance(values, tuple):
+        return trial.suggest_categorical(place, values)
+    if values.step:
+        return trial.suggest_int(place, values.low, values.high, step=values.step)
+    return float(f"{trial.suggest_float(place, values.low, values.high, log=values.log):.3g}")
 
 
 @torch.no_grad()
-def glance(networks: nn.ModuleDict, plan: Recipe, data: Dataset) -> float:
+def glance(networks: nn.ModuleDict, recipe: Recipe, data: Dataset) -> float:
     """A measure after an epoch that trials of one objective have in common, on 2,000 validation images.
 
     Mean absolute error for reconstruction, accuracy (%) for classification. A contrastive encoder has no trained classifier
@@ -197,11 +202,11 @@ def glance(networks: nn.ModuleDict, plan: Recipe, data: Dataset) -> float:
     """
     device = next(networks.parameters()).device
     seen = probe.subset(data.validation, 2_000).to(device)
-    if plan.objective == "reconstruct":
+    if recipe.objective == "reconstruct":
         return probe.reconstruction_error(networks["encoder"], networks["decoder"], seen.images)
     latents = probe.encode(networks["encoder"], seen.images)
-    if plan.objective == "classify":
-        return probe.accuracy(probe.predict(networks["classifier"], latents), seen.labels)
+    if recipe.objective == "classify":
+        return probe.accuracy(probe.predict(networks[trained_with(recipe)], latents), seen.labels)
     known = probe.subset(data.train, 5_000).to(device)
     return probe.knn_accuracy(probe.encode(networks["encoder"], known.images), known.labels, latents, seen.labels)
 

@@ -1,4 +1,4 @@
-"""Every figure of the report, drawn from results and tensors in the style of `latent.plots`."""
+"""Every figure of the report, drawn from results and tensors in the style of `latent.show.plots`."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from latent.data import Dataset, Split
-from latent.plots import COLOURS, canvas, images, label, lines
-from latent.views import Views, to_float, view
+from latent.probe import confusions
+from latent.recipes import Views
+from latent.show.plots import COLOURS, canvas, images, label, lines
+from latent.views import to_float, view
 
 
 def samples(data: Dataset, per_class: int = 10, seed: int = 0) -> Figure:
@@ -198,8 +200,7 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
     """How often an image of each class (row) is taken for each class (column), in percent of the row."""
     classes = data.classes
     count = len(classes)
-    table = torch.bincount(labels * count + predicted, minlength=count**2).view(count, count)
-    share = (100 * table / table.sum(1, keepdim=True).clamp(min=1)).numpy()
+    share = confusions(predicted, labels, count).numpy()
     figure, axes = canvas(
         f"{data.title}: confusions",
         "Share of the test images of each true class (row) that the classifier takes for each class (column), in percent; "

@@ -7,7 +7,7 @@ of all processes with their gradients: P processes with B / P images each do wha
 import gc
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -60,7 +60,12 @@ def world() -> int:
 
 def rank() -> int:
     """Which of them this is; 0 is the one that measures and writes."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    return dist.get_rank() if _together and dist.is_initialized() else 0
+
+
+def speaks() -> bool:
+    """Whether this process is the one that shows its progress, also where each works for itself."""
+    return not dist.is_initialized() or dist.get_rank() == 0
 
 
 def share(batch: Tensor) -> Tensor:
@@ -100,31 +105,31 @@ def mean(value: float, device: torch.device) -> float:
     return total.item() / world()
 
 
-class _Loss(nn.Module):
-    """An objective as a module, which is what DistributedDataParallel can wrap."""
-
-    def __init__(self, networks: nn.ModuleDict, objective):
-        super().__init__()
-        self.networks = networks
-        self.objective = objective
-
-    def forward(self, *batch) -> Tensor:
-        return self.objective(self.networks, *batch)
-
-
-def parallel(networks: nn.ModuleDict, objective) -> nn.Module:
-    """`objective` of `networks` as one module, (inputs, labels, recipe, generator) → loss; gradients are averaged over the processes."""
-    loss = _Loss(networks, objective)
+def parallel(networks: nn.ModuleDict, loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """`loss`, a function of a batch, such that its gradients for `networks` are averaged over the processes."""
     if world() == 1:
         return loss
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # the option's new name is not in every torch yet
-        return DistributedDataParallel(loss, broadcast_buffers=False)  # the buffers are equal: see `whole_batch_statistics`
+        return DistributedDataParallel(_Loss(networks, loss), broadcast_buffers=False)  # buffers are equal: `whole_batch_statistics`
+
+
+class _Loss(nn.Module):
+    """A loss as a module, which is what DistributedDataParallel can wrap."""
+
+    def __init__(self, networks: nn.ModuleDict, loss: Callable[..., Tensor]):
+        super().__init__()
+        self.networks = networks
+        self.loss = loss
+
+    def forward(self, *batch) -> Tensor:
+        return self.loss(*batch)
 
 
 @contextmanager
 def whole_batch_statistics(networks: nn.ModuleDict) -> Iterator[None]:
     """Within, every BatchNorm in training mode takes mean and variance over the batches of all processes together.
 
+    Written here since torch's own SyncBatchNorm refuses CPUs, and with them gloo.
     Raises UserError where another process dies meanwhile.
     """
     forwards = [module for module in networks.modules() if isinstance(module, _BatchNorm)] if world() > 1 else []

@@ -17,17 +17,16 @@ class Range:
     step: int | None = None
 
 
-Space = Range | tuple  # a tuple lists the choices
+Values = Range | tuple  # a tuple lists the choices
 
 # The two optimizers measure a step in other units: Muon in shares of a weight's norm.
 LEARNING_RATES = {"adamw": Range(3e-4, 1e-2, log=True), "muon": Range(0.03, 0.8, log=True)}
 
 # Epochs are not searched: more are better, and what they cost is for people to say.
-OBJECTIVES: dict[str, dict[str, Space]] = {
+_BY_OBJECTIVE: dict[str, dict[str, Values]] = {
     "reconstruct": {
         "encoder.batch": (64, 128, 256),
         "encoder.weight_decay": Range(1e-3, 0.2, log=True),
-        "levels": Range(1, 3, step=1),
     },
     "classify": {
         "encoder.batch": (128, 256, 500, 1000),
@@ -40,9 +39,9 @@ OBJECTIVES: dict[str, dict[str, Space]] = {
         "temperature": Range(0.05, 1, log=True),
     },
 }
-OBJECTIVES["contrast_labels"] = OBJECTIVES["contrast"]
+_BY_OBJECTIVE["contrast_labels"] = _BY_OBJECTIVE["contrast"]
 
-VIEWS: dict[tuple[str, str], dict[str, Space]] = {
+_BY_VIEWS: dict[tuple[str, str], dict[str, Values]] = {
     ("classify", "mnist"): {
         "encoder.views.shift": Range(0, 4, step=1),
         "encoder.views.rotate": Range(0, 30),
@@ -68,25 +67,26 @@ VIEWS: dict[tuple[str, str], dict[str, Space]] = {
         "encoder.views.grey": Range(0, 0.5),
     },
 }
-VIEWS |= {("contrast_labels", dataset): VIEWS["contrast", dataset] for dataset in ("mnist", "cifar10")}
+_BY_VIEWS |= {("contrast_labels", dataset): _BY_VIEWS["contrast", dataset] for dataset in ("mnist", "cifar10")}
 
 
-def around(plan: Recipe) -> dict[str, Space]:
-    """The values of `plan` to search, by their places. Raises UserError where no search is planned for it."""
-    if plan.objective not in OBJECTIVES or plan.encoder.optimizer not in LEARNING_RATES:
-        known = f"{', '.join(OBJECTIVES)} with {' or '.join(LEARNING_RATES)}"
-        raise UserError(f"no values to search for {plan.objective!r} with optimizer {plan.encoder.optimizer!r}; there are some for {known}")
-    rate = {"encoder.learning_rate": LEARNING_RATES[plan.encoder.optimizer]}
-    return rate | OBJECTIVES[plan.objective] | VIEWS.get((plan.objective, plan.dataset), {})
+def around(recipe: Recipe) -> dict[str, Values]:
+    """The values of `recipe` to search, by their places. Raises UserError where no search is planned for it."""
+    if recipe.objective not in _BY_OBJECTIVE or recipe.encoder.optimizer not in LEARNING_RATES:
+        known = f"{', '.join(_BY_OBJECTIVE)} with {' or '.join(LEARNING_RATES)}"
+        asked = f"{recipe.objective!r} with optimizer {recipe.encoder.optimizer!r}"
+        raise UserError(f"no values to search for {asked}; there are some for {known}")
+    rate = {"encoder.learning_rate": LEARNING_RATES[recipe.encoder.optimizer]}
+    return rate | _BY_OBJECTIVE[recipe.objective] | _BY_VIEWS.get((recipe.objective, recipe.dataset), {})
 
 
-def inside(plan: Recipe, space: dict[str, Space]) -> dict[str, float]:
-    """The values that `plan` itself has at the places of `space`, as far as they lie in it."""
-    own = {place: attrgetter(place)(plan) for place in space}
-    return {place: value for place, value in own.items() if _holds(space[place], value)}
+def inside(recipe: Recipe, ranges: dict[str, Values]) -> dict[str, float]:
+    """The values that `recipe` itself has at the places of `ranges`, as far as they lie in it."""
+    own = {place: attrgetter(place)(recipe) for place in ranges}
+    return {place: value for place, value in own.items() if _holds(ranges[place], value)}
 
 
-def _holds(space: Space, value: float) -> bool:
-    if isinstance(space, tuple):
-        return value in space
-    return space.low <= value <= space.high and (space.step is None or (value - space.low) % space.step == 0)
+def _holds(values: Values, value: float) -> bool:
+    if isinstance(values, tuple):
+        return value in values
+    return values.low <= value <= values.high and (values.step is None or (value - values.low) % values.step == 0)

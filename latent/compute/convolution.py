@@ -1,4 +1,4 @@
-"""A 3×3 convolution whose weights learn as fast as it computes."""
+"""A 3×3 convolution with a faster gradient on small maps: there, oneDNN's own runs at a tenth to a third of the matrix rate of a CPU."""
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,6 @@ class Conv3x3(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int):
         super().__init__(inputs, outputs, 3, padding=1, bias=False)
-
-    def _get_name(self) -> str:
-        return "Conv2d"  # it is one in all but speed, and by their printed form are networks told apart (`results.signature`)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or max(x.shape[-2:]) > SMALL or not torch.is_grad_enabled():

@@ -1,4 +1,7 @@
-"""The store: results/<experiment>/seed<n>.json with everything measured, and seed<n>.safetensors with the weights."""
+"""The store: results/<experiment>/seed<n>.json with everything measured, and seed<n>.safetensors with the weights.
+
+What the scales `gpu` and `study` give lies apart, in results/gpu/ and results/study/.
+"""
 
 import hashlib
 import json
@@ -13,51 +16,51 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from latent import files
 from latent.data import FORMS, Dataset, uses_standin
 from latent.errors import UserError
-from latent.objectives import build
-from latent.recipes import RECIPES, Recipe
+from latent.models import build, signature
+from latent.recipes import RECIPES, Recipe, default_scale
+from latent.store import files
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-
-def folder() -> Path:
-    """Where results lie: LATENT_RESULTS, else results/ for real data and build/embedded/results/ for the stand-ins."""
-    if os.environ.get("LATENT_RESULTS"):
-        return Path(os.environ["LATENT_RESULTS"]).resolve()
-    return PROJECT / ("build/embedded/results" if uses_standin() else "results")
+PROJECT = Path(__file__).resolve().parents[2]
 
 
-def path(experiment: str, seed: int, suffix: str) -> Path:
-    return folder() / experiment / f"seed{seed}{suffix}"
+APART = ("gpu", "study")  # whose results are kept beside those of cpu
 
 
-def signature(networks: nn.ModuleDict) -> str:
-    """Identifies an architecture: every module, and the name and shape of every tensor."""
-    shapes = [(name, tuple(tensor.shape)) for name, tensor in networks.state_dict().items()]
-    return hashlib.sha256(f"{networks}{shapes}".encode()).hexdigest()[:16]
+def folder(scale: str | None = None) -> Path:
+    """Where results of a scale lie: in LATENT_RESULTS, else results/ for real data and build/embedded/results/ for the stand-ins.
+
+    LATENT_RECIPE names the scale where none is given.
+    """
+    scale = scale or default_scale()
+    place = Path(os.environ.get("LATENT_RESULTS") or PROJECT / ("build/embedded/results" if uses_standin() else "results")).resolve()
+    return place / scale if scale in APART else place
+
+
+def path(experiment: str, seed: int, suffix: str, scale: str | None = None) -> Path:
+    """The file of one seed of an experiment."""
+    return folder(scale) / experiment / f"seed{seed}{suffix}"
 
 
 def is_current(record: dict, recipe: Recipe, data: Dataset, networks: nn.ModuleDict) -> bool:
     """Whether `record` was made by this recipe, on this data, with these networks."""
-    return _made_with(record) == (recipe.as_dict(), data.digest, signature(networks))
+    return _made_with(record) == (recipe.as_dict(), data.digest, signature(recipe, networks))
 
 
 def is_stale(record: dict) -> bool:
     """Whether `record` was made by a recipe that is no longer there, at any scale, or with networks that are now built otherwise."""
-    name = record["experiment"]
-    scale = next((scale for scale, plans in RECIPES.items() if name in plans and plans[name].as_dict() == record["recipe"]), None)
-    return scale is None or _signature_of(name, scale) != record["signature"]
+    return record["signature"] not in _signatures(record["experiment"])
 
 
 @cache
-def _signature_of(experiment: str, scale: str) -> str:
-    plan = RECIPES[scale][experiment]
-    return signature(build(plan, *FORMS[plan.dataset], seed=0))
+def _signatures(experiment: str) -> set[str]:
+    """Of today's recipes of an experiment, one for each scale."""
+    recipes = [recipes[experiment] for recipes in RECIPES.values() if experiment in recipes]
+    return {signature(recipe, build(recipe, *FORMS[recipe.dataset], seed=0)) for recipe in recipes}
 
 
-def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None) -> dict:
+def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None, scale: str | None = None) -> dict:
     """Store a record and, if given, the weights, whose SHA-256 the record keeps: each file whole or not at all.
 
     Returns the record as it is stored. Raises UserError where a file cannot be written.
@@ -65,17 +68,17 @@ def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | No
     if networks is not None:
         weights = save(pack(networks))
         record = record | {"weights": hashlib.sha256(weights).hexdigest()}
-        files.write(path(experiment, seed, ".safetensors"), weights)
-    files.write(path(experiment, seed, ".json"), (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+        files.write(path(experiment, seed, ".safetensors", scale), weights)
+    files.write(path(experiment, seed, ".json", scale), (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
     return record
 
 
-def read(experiment: str) -> list[dict]:
+def read(experiment: str, scale: str | None = None) -> list[dict]:
     """The records of an experiment, by seed. Seeds of another recipe, model or data than the first one's are left out.
 
     Raises UserError at a record that is damaged, or that is of another experiment or seed than its place says.
     """
-    seeds = {file.stem.removeprefix("seed"): file for file in (folder() / experiment).glob("seed*.json")}
+    seeds = {file.stem.removeprefix("seed"): file for file in (folder(scale) / experiment).glob("seed*.json")}
     records = [_read(experiment, int(seed), seeds[seed]) for seed in sorted(filter(str.isdecimal, seeds), key=int)]
     return [record for record in records if _made_with(record) == _made_with(records[0])]
 
@@ -96,7 +99,7 @@ def _read(experiment: str, seed: int, file: Path) -> dict:
 
 
 def _needed(recipe: dict) -> list[str]:
-    """What tables and goals print of every run."""
+    """What tables print of every run."""
     return ["test_accuracy", "test_mae"] if recipe["objective"] == "reconstruct" else ["test_accuracy"]
 
 
@@ -104,12 +107,12 @@ def _made_with(record: dict) -> tuple:
     return record["recipe"], record["data"]["digest"], record["signature"]
 
 
-def load_weights(experiment: str, seed: int, networks: nn.ModuleDict) -> nn.ModuleDict:
+def load_weights(experiment: str, seed: int, networks: nn.ModuleDict, scale: str | None = None) -> nn.ModuleDict:
     """Fill `networks` with stored weights. Raises UserError if there are none, or they are not those of the record, or do not fit."""
-    file, remedy = path(experiment, seed, ".safetensors"), f"run `latent train {experiment} --seed {seed}`"
-    record = next((record for record in read(experiment) if record["seed"] == seed), None)
+    file, remedy = path(experiment, seed, ".safetensors", scale), f"run `latent train {experiment} --seed {seed}`"
+    record = next((record for record in read(experiment, scale) if record["seed"] == seed), None)
     if record is None or not file.exists():
-        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder()}; {remedy}")
+        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder(scale)}; {remedy}")
     content = files.read(file)
     if hashlib.sha256(content).hexdigest() != record.get("weights"):
         raise UserError(f"{file} is damaged or not the file that seed{seed}.json was stored with; restore it, or {remedy}")
@@ -118,13 +121,6 @@ def load_weights(experiment: str, seed: int, networks: nn.ModuleDict) -> nn.Modu
     except (RuntimeError, ValueError, SafetensorError) as error:
         raise UserError(f"{file.name} of {experiment} does not fit its recipe; {remedy}") from error
     return networks
-
-
-def round_weights(networks: nn.ModuleDict) -> None:
-    """Round parameters to float16 in place. They are stored so (half the size), and what is stored is what is judged."""
-    with torch.no_grad():
-        for parameter in networks.parameters():
-            parameter.copy_(parameter.half().float())
 
 
 def pack(networks: nn.ModuleDict) -> dict[str, torch.Tensor]:

@@ -1,10 +1,13 @@
-"""Muon: momentum whose update of every matrix is made orthogonal (Jordan et al. 2024). Few steps go a long way with it."""
+"""Muon: momentum whose update of every matrix is made orthogonal (Jordan et al. 2024). Few steps go a long way with it.
+
+Written here since `torch.optim.Muon` takes matrices only, and most of these weights are kernels of convolutions.
+"""
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from latent import device as devices
+from latent.compute.device import autocast
 
 # A quintic that lifts every singular value in (0, 1] towards 1 (Jordan et al. 2024); steep at zero rather than exact at one.
 _CUBE = (3.4445, -4.7750, 2.0315)
@@ -34,7 +37,7 @@ def orthogonal(matrix: Tensor, steps: int = 3) -> Tensor:
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / (wide.norm() + 1e-7)  # no singular value above 1
     a, b, c = _CUBE
-    with devices.autocast(matrix.device):  # its errors are smaller than those of so few iterations
+    with autocast(matrix.device):  # its errors are smaller than those of so few iterations
         for _ in range(steps):
             gram = x @ x.T
             x = a * x + (b * gram + c * gram @ gram) @ x

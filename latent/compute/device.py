@@ -12,7 +12,7 @@ from latent.errors import UserError
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 
 
-def choose(name: str | None = None) -> torch.device:
+def choose_device(name: str | None = None) -> torch.device:
     """The device called `name`, or the best one at hand: cuda, then mps, then cpu. Raises UserError if it is not there."""
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name is None:
@@ -53,4 +53,5 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     precision = "bfloat16" if has_bfloat16(device) else "float32"
-    return f"{device.type}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, {precision}"
+    threads = torch.get_num_threads()
+    return f"{device.type}, {threads} thread{'s' * (threads > 1)}, {torch.backends.cpu.get_cpu_capability()}, {precision}"

@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.path import Path
 
 # Ten colours that people with colour-blindness tell apart in print and on a screen (Petroff 2021, ten-colour cycle).
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
@@ -44,19 +46,54 @@ def label(axes: Axes, x: str, y: str, title: str = "") -> Axes:
 
 
 def lines(
-    series: Mapping[str, tuple[Sequence, Sequence]], title: str, caption: str, x: str, y: str, log_x: bool = False, log_y: bool = False
+    series: Mapping[str, tuple[Sequence, Sequence]],
+    title: str,
+    caption: str,
+    x: str,
+    y: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    size: tuple[float, float] = (7.0, 3.6),
 ) -> Figure:
-    """One line per entry of `series`: name → (xs, ys) or (xs, ys, error bars)."""
-    figure, axes = canvas(title, caption)
+    """One line per entry of `series`: name → (xs, ys) or (xs, ys, error bars).
+
+    A logarithmic axis of x counts in twos where all xs are powers of two. The legend stands below where it would cover a line.
+    """
+    figure, axes = canvas(title, caption, size=size)
     for name, (xs, ys, *bars) in series.items():
         axes[0, 0].errorbar(
             xs, ys, yerr=bars[0] if bars else None, label=name, marker="o" if len(xs) <= 30 else None, markersize=4, capsize=3
         )
-    if len(series) > 1:
-        axes[0, 0].legend()
     axes[0, 0].set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+    if log_x:
+        count_in_twos(axes[0, 0], np.concatenate([np.asarray(xs, dtype=float) for xs, *_ in series.values()]))
     label(axes[0, 0], x, y)
+    if len(series) > 1:
+        legend(axes[0, 0])
     return figure
+
+
+def count_in_twos(axes: Axes, xs: np.ndarray) -> None:
+    """Ticks 256, 512, 1024 … on the logarithmic x axis of `axes`, where all `xs` are powers of two."""
+    powers = np.log2(xs[xs > 0])
+    if len(powers) == len(xs) and np.array_equal(powers, powers.round()):
+        axes.set_xscale("log", base=2)
+        axes.set_xticks([2.0**power for power in np.unique(powers)], [f"{2.0**power:g}" for power in np.unique(powers)])
+        axes.minorticks_off()
+
+
+def legend(axes: Axes) -> Legend:
+    """The legend of `axes` in the emptiest corner; where even that covers a line, below the axes instead."""
+    figure, inside = axes.figure, axes.legend()
+    figure.draw_without_rendering()  # only now it is known where everything stands
+    box = inside.get_window_extent()
+    curves = [line.get_transform().transform(line.get_xydata()) for line in axes.get_lines() if len(line.get_xydata())]
+    if not any(Path(curve).intersects_bbox(box, filled=False) for curve in curves):
+        return inside
+    names = inside.get_texts()
+    inside.remove()
+    with pyplot.rc_context(STYLE):
+        return figure.legend(loc="outside lower center", ncols=2 if max(len(name.get_text()) for name in names) > 24 else 3)
 
 
 def bars(values: Mapping[str, float], title: str, caption: str, x: str, y: str) -> Figure:
@@ -84,7 +121,7 @@ def heatmap(
     limits: what is black and what is white; the matrix's least and greatest value where not given.
     """
     height, width = np.shape(matrix)
-    figure, axes = canvas(title, caption, size=(min(7.0, 2.6 + 0.45 * width), min(8.0, 1.8 + 0.35 * height)))
+    figure, axes = canvas(title, caption, size=(max(min(7.0, 2.6 + 0.45 * width), 0.095 * len(title)), min(8.0, 1.8 + 0.35 * height)))
     picture = axes[0, 0].imshow(matrix, cmap="gray", aspect="auto", vmin=limits[0], vmax=limits[1])
     axes[0, 0].set_xticks(range(width), columns, rotation=45, ha="right")
     axes[0, 0].set_yticks(range(height), rows)

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from latent import __version__, files
+from latent import __version__
 from latent.errors import UserError
+from latent.store import files
 
 DIGEST = hashlib.sha256().digest_size
 VERSION = f"latent {__version__}, torch {torch.__version__}"  # others may go on with other numbers

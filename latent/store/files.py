@@ -1,11 +1,11 @@
 """Files that are whole or not there, and locks that end with the process that holds them."""
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from latent.errors import Busy, UserError
 
@@ -41,6 +41,8 @@ def write(path: Path, data: bytes) -> None:
 
 def _sync_folder(folder: Path) -> None:
     """Bring the new name to the disk too: until then a power cut can take it away."""
+    if os.name == "nt":
+        return  # Windows opens no folders; NTFS keeps a journal of names itself
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -48,7 +50,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep(path: Path) -> None:
+def remove_leftovers(path: Path) -> None:
     """Remove what killed processes left half written beside `path`. Only for who holds the lock of `path`."""
     for left in path.parent.glob(f".{path.name}.*.tmp"):
         left.unlink(missing_ok=True)
@@ -57,41 +59,43 @@ def sweep(path: Path) -> None:
 @contextmanager
 def hold(path: Path, what: str) -> Iterator[None]:
     """Keep `what` to this process, by a lock on the file `path`, which stays. Raises Busy, naming the process that has it."""
-    with _opened(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = file.read().strip() or "unknown"
-            raise Busy(f"{what} is being trained by process {owner}; wait for it, or stop it and type the same again") from None
-        _sign(file, path)
-        yield
+    owner = path.with_suffix(".owner")  # beside the lock: Windows lets nobody read a locked file
+    try:
+        with _locked(path, timeout=0):
+            remove_leftovers(owner)
+            write(owner, str(os.getpid()).encode())
+            try:
+                yield
+            finally:
+                owner.unlink(missing_ok=True)
+    except Timeout:
+        number = "unknown"
+        with suppress(OSError):  # it may have ended just now
+            number = owner.read_text().strip()
+        raise Busy(f"{what} is being trained by process {number}; wait for it, or stop it and type the same again") from None
 
 
 @contextmanager
 def turn(path: Path) -> Iterator[None]:
     """Wait until no other process is inside, by a lock on the file `path`, which stays."""
-    with _opened(path) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with _locked(path, timeout=-1):
         yield
 
 
-def _opened(path: Path) -> IO[str]:
+@contextmanager
+def _locked(path: Path, timeout: float) -> Iterator[None]:
+    lock = FileLock(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115 (the caller closes it)
+        lock.acquire(timeout=timeout)
     except OSError as error:
+        if isinstance(error, Timeout):  # which is an OSError, too
+            raise
         raise _unwritable(path, error) from error
-    file.seek(0)
-    return file
-
-
-def _sign(file: IO[str], path: Path) -> None:
     try:
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-    except OSError as error:
-        raise _unwritable(path, error) from error
+        yield
+    finally:
+        lock.release()
 
 
 def _unwritable(path: Path, error: OSError) -> UserError:

@@ -1,0 +1,1 @@
+"""How values were chosen: single trials, and sweeps over ranges."""

@@ -1,0 +1,97 @@
+"""What a notebook shows: figures, tables and computed prose, each output marked with its role.
+
+The marks are plain output metadata. JupyterLab ignores them; the report exporter reads them to number figures and
+tables (`caption`) and to repeat a warning on every page (`notice`).
+"""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from IPython.display import display
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage, BboxImage
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from latent.show import DOTS_PER_INCH, SHARPNESS
+from latent.show.tables import markdown
+from latent.store import files, results
+
+COLOURS = 128  # of a plot: no line or letter looks other than with all of them
+
+
+def show(figure: Figure, name: str | None = None, beside: dict | None = None) -> None:
+    """Display `figure` as a PNG, its label (see `latent.show.plots`) as the caption below it, and close it.
+
+    With a `name`, by which the report's index finds it, it is also kept as figures/<name>.png beside the results; the caption
+    travels in the file's description. `beside`: other forms of the same, by MIME type.
+    """
+    picture = _png(figure)
+    width, height = (round(inches * DOTS_PER_INCH) for inches in figure.get_size_inches())
+    bundle = {"image/png": picture, "text/plain": figure.get_label(), **(beside or {})}
+    size = {"width": width, "height": height}
+    home = {"latent": {"name": name}} if name else {}
+    display(bundle, raw=True, metadata={"image/png": {**size, "alt": " ".join(figure.get_suptitle().split())}, **home})
+    caption(figure.get_label())
+    pyplot.close(figure)
+    if name:
+        _write(picture, name)
+
+
+def keep(figure: Figure, name: str) -> None:
+    """Keep `figure` as `show` does, without displaying it, and close it."""
+    _write(_png(figure), name)
+    pyplot.close(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    """The picture of `figure`, with a palette unless photographs need more colours than that holds."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH * SHARPNESS)
+    picture = Image.open(buffer).convert("RGB")
+    colours = picture.getcolors(256)
+    if colours or not _has_photographs(figure):
+        method = Image.Quantize.MEDIANCUT if colours else Image.Quantize.MAXCOVERAGE  # all colours; the most unlike ones
+        picture = picture.quantize(len(colours) if colours else COLOURS, method, dither=Image.Dither.NONE)
+        picture.putpalette([255 if value > 252 else value for value in picture.getpalette()])  # paper is white
+    described = PngInfo()
+    described.add_text("Description", figure.get_label())
+    kept = io.BytesIO()
+    picture.save(kept, "png", optimize=True, pnginfo=described)
+    return kept.getvalue()
+
+
+def _has_photographs(figure: Figure) -> bool:
+    return any(np.ndim(image.get_array()) == 3 for kind in (AxesImage, BboxImage) for image in figure.findobj(kind))
+
+
+def _write(picture: bytes, name: str) -> None:
+    files.write(results.folder("cpu").parent / "figures" / f"{name}.png", picture)
+
+
+def say(text: str) -> None:
+    """Display Markdown `text`: prose whose numbers were just computed."""
+    _markdown(text)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence], note: str) -> None:
+    """Display a table; `note` is its caption. Numbers should arrive formatted."""
+    _markdown(markdown(header, rows))
+    caption(note)
+
+
+def caption(text: str) -> None:
+    """Display `text` as the caption of the figure or table just above."""
+    _markdown(text, role="caption")
+
+
+def notice(text: str) -> None:
+    """Display a warning that the report repeats on every page."""
+    _markdown(f"> **{text}**", role="notice")
+
+
+def _markdown(text: str, role: str | None = None) -> None:
+    metadata = {"latent": {"role": role}} if role else {}
+    display({"text/markdown": text, "text/plain": text}, raw=True, metadata=metadata)
