@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from benchmarks import growth, kernels, report, speed, tsne
 from benchmarks.images import images
 from benchmarks.rows import Row, write
-from latent import device
-from latent.display import DOTS_PER_INCH
+from latent.compute import device
+from latent.show.display import DOTS_PER_INCH
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,7 +54,7 @@ process of its own. Recipes: `{amounts.scale}`."""
 
 - **Ratio** is ours against the other, above 1 where ours is better, and a share in the rows of arithmetic and of data. Growth is the
   power p in time ~ size^p, between the two times shown (largest, smallest). KL divergence and trustworthiness are divided, ours by theirs.
-- **Training** is the project's own loop (`latent.train.fit`) with `latent.device.keep_memory`, which `latent train` calls, too. The others
+- **Training** is the project's own loop (`latent.train.fit`) with `keep_memory`, which `latent train` calls, too. The others
   train the same networks on the same batches in float32, from PIL images, with a DataLoader of two workers and AdamW, and
   let glibc hand memory back.
 - **Data and views alone** is the same with no training: what the data route gains by itself. lightly's transform is the one it advises for
@@ -62,7 +62,7 @@ process of its own. Recipes: `{amounts.scale}`."""
 - **Arithmetic** is what `torch.utils.flop_counter` counts in a forward and a backward pass, over the seconds of a whole training step;
   the matrix product is of side 2048 in the same precision, in the same process, in turns.
 - **Gradient of kernels**: of a 3×3 convolution, for batches of {kernels.BATCH} feature maps; ours is nine matrix products
-  (`latent.convolution`).
+  (`latent.compute.convolution`).
 - **t-SNE**: both get the same {tsne.tsne.DIMENSIONS} leading components; KL divergence is exact, over all pairs, with the same affinities.
 
 All took {(time.perf_counter() - start) / 60:.1f} minutes."""

@@ -11,11 +11,12 @@ from benchmarks.contestants import Tasks, compare
 from benchmarks.images import images
 from benchmarks.rows import Row
 from benchmarks.training import inputs, networks_of
-from latent import device as devices
-from latent import plots, probe
-from latent.objectives import OBJECTIVES
-from latent.recipes import recipe
-from latent.train import fit
+from latent import probe
+from latent.compute.device import keep_memory
+from latent.objectives import loss_of
+from latent.recipes import find_recipe
+from latent.show import plots
+from latent.train import fit, make_optimizers
 
 EXPERIMENT = "cifar-contrastive"
 MOST = 1.1  # the power that still passes for linear growth
@@ -23,10 +24,10 @@ MOST = 1.1  # the power that still passes for linear growth
 
 def prepare(scale: str, counts: Sequence[int], widths: Sequence[int], steps: int) -> Tasks:
     """Tasks `encode N` and `views N` for each count, `step W` for each width of the latent; each counts as one thing."""
-    devices.keep_memory()
-    plan = recipe(EXPERIMENT, scale)
-    _, split = images(max(*counts, steps * plan.encoder.batch))
-    networks, generator = networks_of(plan), torch.Generator().manual_seed(0)
+    keep_memory()
+    recipe = find_recipe(EXPERIMENT, scale)
+    _, split = images(max(*counts, steps * recipe.encoder.batch))
+    networks, generator = networks_of(recipe), torch.Generator().manual_seed(0)
 
     def encode(count: int) -> Iterator:
         yield
@@ -35,15 +36,16 @@ def prepare(scale: str, counts: Sequence[int], widths: Sequence[int], steps: int
 
     def views(count: int) -> Iterator:
         yield
-        for batch in split.images[:count].split(plan.encoder.batch):
-            inputs(batch, plan, generator)
+        for batch in split.images[:count].split(recipe.encoder.batch):
+            inputs(batch, recipe, generator)
         yield 1
 
     def step(width: int) -> Iterator:
-        wide, part = replace(plan, latent=width), slice(steps * plan.encoder.batch)
-        fresh = networks_of(wide)
+        wide, part = replace(recipe, latent=width), slice(steps * recipe.encoder.batch)
+        fresh, training = networks_of(wide), replace(recipe.encoder, epochs=1)
+        optimizers, loss = make_optimizers(fresh, training), loss_of(fresh, wide)
         yield
-        fit(fresh, OBJECTIVES[plan.objective], split.images[part], split.labels[part], wide, replace(plan.encoder, epochs=1), 0, dict)
+        list(fit(fresh, optimizers, loss, split.images[part], split.labels[part], training, seed=0))
         yield steps
 
     tasks: Tasks = {}

@@ -1,4 +1,4 @@
-"""The gradient of a small map's kernels: `latent.convolution`'s against torch's own, which on a CPU is oneDNN's."""
+"""The gradient of a small map's kernels: `latent.compute.convolution`'s against torch's own, which on a CPU is oneDNN's."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,11 +6,11 @@ import torch
 
 from benchmarks.contestants import Tasks, compare
 from benchmarks.rows import Row
-from latent import device as devices
-from latent.convolution import weight_gradient
+from latent.compute.convolution import weight_gradient
+from latent.compute.device import has_bfloat16, keep_memory
 
 # Inputs, outputs, side: maps of the CIFAR-10 recipes, of whole images and of views of 24 pixels. The first is above
-# `latent.convolution.SMALL`: what it gains here it loses in small batches.
+# `latent.compute.convolution.SMALL`: what it gains here it loses in small batches.
 MAPS = ((256, 256, 7), (256, 256, 3), (128, 256, 5), (256, 256, 2))
 BATCH = 512
 GOES = 5
@@ -28,17 +28,17 @@ def rows(repeats: int) -> list[Row]:
 
 def prepare(gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Tasks:
     """One task a map, each done GOES times."""
-    devices.keep_memory()
+    keep_memory()
     return {f"{a} × {b} kernels on {side} × {side} pixels": _task(gradient, a, b, side) for a, b, side in MAPS}
 
 
 def gradient_by_torch(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """As `latent.convolution.weight_gradient`."""
+    """As `latent.compute.convolution.weight_gradient`."""
     return torch.nn.grad.conv2d_weight(x, (gradient.shape[1], x.shape[1], 3, 3), gradient, padding=1)
 
 
 def _task(gradient: Callable, inputs: int, outputs: int, side: int) -> Callable[[], Iterator]:
-    precision = torch.bfloat16 if devices.has_bfloat16(torch.device("cpu")) else torch.float32
+    precision = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
     x, behind = (
         torch.randn(BATCH, channels, side, side).to(precision, memory_format=torch.channels_last) for channels in (inputs, outputs)
     )

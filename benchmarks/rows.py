@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from latent.tables import markdown
+from latent.show.tables import markdown
 
 HEADER = ["question", "ours", "compared with", "unit", "ratio", "goal", "met"]
 

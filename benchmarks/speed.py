@@ -4,7 +4,7 @@ from benchmarks import textbook, training
 from benchmarks.contestants import compare
 from benchmarks.rows import Row
 from latent.data import VALIDATION_SIZE
-from latent.recipes import recipe
+from latent.recipes import find_recipe
 
 TRAINING_IMAGES = 50_000 - VALIDATION_SIZE  # of CIFAR-10
 MINUTES = {"cifar-guided": 8, "cifar-ae": 25, "cifar-contrastive": 75}  # that an encoder's whole training may take
@@ -41,11 +41,11 @@ def against(experiment: str, name: str, ours: dict[str, float], theirs: dict[str
 
 def by_itself(experiment: str, scale: str, ours: dict[str, float]) -> list[Row]:
     """Arithmetic a second of a step beside that of a matrix product, the share of a step that data and views take, the whole training."""
-    plan = recipe(experiment, scale)
-    reached = training.flops_per_image(plan) / ours["train"] / 1e9
+    recipe = find_recipe(experiment, scale)
+    reached = training.flops_per_image(recipe) / ours["train"] / 1e9
     possible = 2 * training.MATRIX**3 / ours["matrix"] / 1e9
-    whole, allowed = plan.encoder.epochs * TRAINING_IMAGES * ours["train"], 60 * MINUTES[experiment]
-    data = ours["views"] * (2 if plan.objective.startswith("contrast") else 1)  # seconds an image
+    whole, allowed = recipe.encoder.epochs * TRAINING_IMAGES * ours["train"], 60 * MINUTES[experiment]
+    data = ours["views"] * (2 if recipe.objective.startswith("contrast") else 1)  # seconds an image
     return [
         Row(f"{experiment}, arithmetic of training, against a matrix product", reached, possible, "GFLOP/s", reached / possible, least=0.6),
         Row(

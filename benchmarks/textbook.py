@@ -16,7 +16,7 @@ from benchmarks.images import images
 from benchmarks.training import networks_of
 from latent.data import Split
 from latent.losses import nt_xent
-from latent.recipes import Recipe, recipe
+from latent.recipes import Recipe, find_recipe
 
 WORKERS = 2
 AHEAD = 2 * WORKERS  # batches that a DataLoader prepares ahead
@@ -46,10 +46,10 @@ class Pair:
         return self.transform(image), self.transform(image)
 
 
-def one_view(plan: Recipe) -> Callable:
+def one_view(recipe: Recipe) -> Callable:
     """The recipe's views in torchvision's words."""
-    views = plan.encoder.views
-    if plan.objective == "classify":
+    views = recipe.encoder.views
+    if recipe.objective == "classify":
         steps = [transforms.RandomCrop(32, padding=int(views.shift), padding_mode="reflect")]
         steps += [transforms.Resize(views.side)] if views.side else []
     else:
@@ -65,22 +65,22 @@ def one_view(plan: Recipe) -> Callable:
 
 def guided(experiment: str, scale: str, count: int) -> Tasks:
     """Encoder and classifier on labels."""
-    plan = recipe(experiment, scale)
+    recipe = find_recipe(experiment, scale)
 
     def loss(networks, seen: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(networks["classifier"](networks["encoder"](seen)), labels, label_smoothing=plan.encoder.label_smoothing)
+        return F.cross_entropy(networks["classifier"](networks["encoder"](seen)), labels, label_smoothing=recipe.encoder.label_smoothing)
 
-    return _tasks(plan, one_view(plan), loss, count, views=1)
+    return _tasks(recipe, one_view(recipe), loss, count, views=1)
 
 
 def contrastive(experiment: str, scale: str, count: int) -> Tasks:
     """SimCLR in torch and torchvision alone."""
-    plan = recipe(experiment, scale)
+    recipe = find_recipe(experiment, scale)
 
     def loss(networks, pair: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
-        return nt_xent(*networks["projection"](networks["encoder"](torch.cat(tuple(pair)))).chunk(2), plan.temperature)
+        return nt_xent(*networks["projection"](networks["encoder"](torch.cat(tuple(pair)))).chunk(2), recipe.temperature)
 
-    return _tasks(plan, Pair(one_view(plan)), loss, count, views=2)
+    return _tasks(recipe, Pair(one_view(recipe)), loss, count, views=2)
 
 
 def lightly(experiment: str, scale: str, count: int) -> Tasks:
@@ -88,24 +88,24 @@ def lightly(experiment: str, scale: str, count: int) -> Tasks:
     from lightly.loss import NTXentLoss  # make bench installs it; nothing else needs it
     from lightly.transforms import SimCLRTransform
 
-    plan = recipe(experiment, scale)
-    transform = SimCLRTransform(input_size=plan.encoder.views.side or 32, cj_strength=0.5, gaussian_blur=0.0)
-    criterion = NTXentLoss(temperature=plan.temperature)
+    recipe = find_recipe(experiment, scale)
+    transform = SimCLRTransform(input_size=recipe.encoder.views.side or 32, cj_strength=0.5, gaussian_blur=0.0)
+    criterion = NTXentLoss(temperature=recipe.temperature)
 
     def loss(networks, pair: tuple[Tensor, Tensor], labels: Tensor) -> Tensor:
         return criterion(*(networks["projection"](networks["encoder"](seen)) for seen in pair))
 
-    return _tasks(plan, transform, loss, count, views=2)
+    return _tasks(recipe, transform, loss, count, views=2)
 
 
-def _tasks(plan: Recipe, transform: Callable, loss: Callable, count: int, views: int) -> Tasks:
+def _tasks(recipe: Recipe, transform: Callable, loss: Callable, count: int, views: int) -> Tasks:
     """Train on about `count` images, and load as many without training. The clock starts when the workers are at full pace.
 
     loss: (networks, what the loader gives for the images, labels) → scalar.
     """
-    batch, steps = plan.encoder.batch, max(1, count // plan.encoder.batch)
+    batch, steps = recipe.encoder.batch, max(1, count // recipe.encoder.batch)
     _, split = images((LEAD_IN + steps + AHEAD) * batch)  # the workers have work to the end
-    networks = networks_of(plan).to(memory_format=torch.contiguous_format).train()
+    networks = networks_of(recipe).to(memory_format=torch.contiguous_format).train()
     optimizer = torch.optim.AdamW(networks.parameters(), lr=1e-3)
     loader = DataLoader(Pictures(split, transform), batch, shuffle=True, num_workers=WORKERS, drop_last=True)
 

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from benchmarks.images import images
 from benchmarks.rows import Row
-from latent import probe, results, tsne
+from latent import probe
 from latent.errors import UserError
-from latent.objectives import build
-from latent.recipes import recipe
+from latent.models import build
+from latent.recipes import find_recipe
+from latent.show import tsne
+from latent.store import results
 
 JUDGED = 4_000  # points whose trustworthiness is taken: it needs all pairs
 
@@ -42,7 +44,7 @@ def latents(count: int, experiment: str = "cifar-contrastive") -> tuple[str, Ten
     """Latents (N, 128) of the shipped encoder; of PCA where the weights are not there or not of today's networks."""
     title, split = images(count)
     try:
-        networks = results.load_weights(experiment, 0, build(recipe(experiment), 3, 32, 0))
+        networks = results.load_weights(experiment, 0, build(find_recipe(experiment), 3, 32, 0))
         return f"{experiment}'s latents of {title}", probe.encode(networks["encoder"], split.images)
     except UserError:
         flat = PCA(128, random_state=0).fit_transform(split.images.flatten(1).numpy() / np.float32(255))
@@ -50,7 +52,7 @@ def latents(count: int, experiment: str = "cifar-contrastive") -> tuple[str, Ten
 
 
 def leading(points: Tensor) -> np.ndarray:
-    """What `latent.tsne` takes distances between: both contestants get the same input."""
+    """What `latent.show.tsne` takes distances between: both contestants get the same input."""
     return PCA(tsne.DIMENSIONS, random_state=0).fit_transform(points.numpy())
 
 

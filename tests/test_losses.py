@@ -5,34 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
+from helpers import slow_nt_xent, slow_supervised
 
 from latent.errors import UserError
-from latent.losses import mean_absolute_error, nt_xent, pyramid_error, supervised_contrastive
+from latent.losses import mean_absolute_error, nt_xent, supervised_contrastive
 
 
 def pair(n=6, d=5, dtype=torch.float64, seed=0):
     return torch.randn((2, n, d), dtype=dtype, generator=torch.Generator().manual_seed(seed))
-
-
-def slow_nt_xent(first, second, temperature):
-    z = [v / np.linalg.norm(v) for v in np.concatenate([first, second])]
-    n, total = len(first), 0.0
-    for i in range(2 * n):
-        others = [math.exp(z[i] @ z[j] / temperature) for j in range(2 * n) if j != i]
-        total -= math.log(math.exp(z[i] @ z[(i + n) % (2 * n)] / temperature) / sum(others))
-    return total / (2 * n)
-
-
-def slow_supervised(z, labels, temperature):
-    z = [v / np.linalg.norm(v) for v in z]
-    rows = []
-    for i in range(len(z)):
-        positives = [p for p in range(len(z)) if p != i and labels[p] == labels[i]]
-        everyone = sum(math.exp(z[i] @ z[a] / temperature) for a in range(len(z)) if a != i)
-        if positives:
-            rows.append(-sum(math.log(math.exp(z[i] @ z[p] / temperature) / everyone) for p in positives) / len(positives))
-    return sum(rows) / len(rows)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
@@ -63,7 +43,7 @@ def test_gradients_are_the_numerical_ones():
     labels = torch.tensor([0, 1, 0, 1, 0, 2])
     assert torch.autograd.gradcheck(lambda a, b: supervised_contrastive(torch.cat([a, b]), labels, 0.5), (first, second))
     x, y = torch.rand(2, 1, 2, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    assert torch.autograd.gradcheck(lambda a: pyramid_error(a, y, 2), x.requires_grad_())
+    assert torch.autograd.gradcheck(lambda a: mean_absolute_error(a, y), x.requires_grad_())
 
 
 def test_bfloat16_projections_move_a_contrastive_loss_by_less_than_a_thousandth():
@@ -114,12 +94,3 @@ def test_views_of_different_batches_are_refused():
 def test_mean_absolute_error_is_numpys():
     x, y = torch.rand(2, 4, 3, 8, 8)
     assert mean_absolute_error(x, y).item() == pytest.approx(np.abs(x.numpy() - y.numpy()).mean(), rel=1e-6)
-
-
-def test_the_pyramid_of_one_level_is_the_mae_and_coarse_levels_forgive_noise():
-    x, y = torch.rand(2, 4, 3, 16, 16)
-    assert pyramid_error(x, y, 1) == mean_absolute_error(x, y)
-    by_hand = (F.l1_loss(x, y) + F.l1_loss(F.avg_pool2d(x, 2), F.avg_pool2d(y, 2))) / 2
-    assert pyramid_error(x, y, 2).item() == pytest.approx(by_hand.item(), rel=1e-6)
-    assert pyramid_error(x, y, 3) < mean_absolute_error(x, y)
-    assert pyramid_error(x + 0.25, x, 3).item() == pytest.approx(0.25, rel=1e-5)

@@ -1,27 +1,45 @@
 """The networks: shapes, ranges, what a classifier may see, and what frozen means."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
+import numpy as np
 import pytest
 import torch
+from helpers import tiny
+from sklearn.decomposition import PCA as ReferencePCA
 from torch import nn
 
-from latent.baseline import fit_pca
-from latent.data import load
-from latent.initialize import beside_pca, whiten
-from latent.models import Classifier, Decoder, Encoder, ProjectionHead, freeze, parameter_count
-from latent.objectives import build
-from latent.recipes import recipe
+from latent import models, probe
+from latent.data import FORMS, load
+from latent.models import (
+    Classifier,
+    Decoder,
+    Encoder,
+    ProjectionHead,
+    Reader,
+    ResidualDecoder,
+    ResidualEncoder,
+    ResidualPair,
+    build,
+    fit_pca,
+    freeze,
+    parameter_count,
+    signature,
+    start_from_pca,
+    whiten,
+)
+from latent.recipes import EXPERIMENTS, Training, find_recipe
+from latent.search.trials import flat
 
 
-@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32)])
+@pytest.mark.parametrize(("channels", "side"), FORMS.values())
 @pytest.mark.parametrize("grid", [1, 3])
 def test_an_encoder_gives_one_vector_of_128(channels, side, grid):
     encoder = Encoder(channels, (8, 8, 16), grid)
     assert encoder(torch.rand(2, channels, side, side)).shape == (2, 128)
 
 
-@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 32)])
+@pytest.mark.parametrize(("channels", "side"), FORMS.values())
 def test_a_decoder_gives_pixels_in_range_even_for_extreme_latents(channels, side):
     decoder = Decoder(channels, (4, 8, 16), side).eval()
     x = decoder(1e4 * torch.randn(3, 128))
@@ -37,9 +55,13 @@ def test_nothing_behind_the_encoder_takes_an_image(network, image):
         network(image)
 
 
-def test_encoders_have_three_stages_and_classifiers_of_two_sections_are_alike():
-    assert len(Encoder(3).stages) == 3 and len(Decoder(3).stages) == 5
-    assert str(Classifier()) == str(Classifier())
+def test_encoders_have_three_stages_that_halve_the_side_and_decoders_double_it_twice():
+    encoder, decoder, x = Encoder(3, (4, 6, 8)), Decoder(3, (4, 6, 8)), torch.rand(2, 3, 32, 32)
+    sides = [(x := stage(x)).shape[1:] for stage in (encoder.whiten, *encoder.stages)]
+    assert sides == [(24, 31, 31), (4, 15, 15), (6, 7, 7), (8, 3, 3)]
+    x = decoder.from_latent(torch.rand(2, 128))
+    sides = [(x := stage(x)).shape[2] for stage in decoder.stages]
+    assert sides == [8, 8, 16, 16, 32]
 
 
 def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
@@ -50,9 +72,9 @@ def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
 
 @pytest.mark.parametrize("name", ["mnist-ae", "mnist-contrastive", "cifar-ae"])
 def test_bfloat16_moves_latents_by_less_than_three_percent(name):
-    plan = recipe(name, "tiny")
-    images = load(plan.dataset).train.images[:64].float() / 255
-    encoder = freeze(build(plan, *images.shape[1:3], seed=0)["encoder"])
+    recipe = find_recipe(name, "tiny")
+    images = load(recipe.dataset).train.images[:64].float() / 255
+    encoder = freeze(build(recipe, *images.shape[1:3], seed=0)["encoder"])
     exact = encoder(images)
     with torch.autocast("cpu", torch.bfloat16):
         rounded = encoder(images).float()
@@ -60,16 +82,16 @@ def test_bfloat16_moves_latents_by_less_than_three_percent(name):
 
 
 def test_an_autoencoder_beside_pca_starts_as_pca_and_stays_an_image_when_judged():
-    plan = replace(recipe("cifar-ae", "tiny"), beside_pca=True)
-    networks = build(plan, 3, 32, seed=0)
-    images = load("cifar10").train.images[:600]
+    recipe = replace(find_recipe("cifar-ae", "tiny"), beside_pca=True)
+    networks = build(recipe, 3, 16, seed=0)
+    images = load("cifar10").train.images[:600, :, ::2, ::2]  # PCA of a quarter of the pixels takes a sixtieth of the time
     pca = fit_pca(images)
-    beside_pca(pca, networks)
+    start_from_pca(networks, pca)
     x = images[:8].float() / 255
     without_correction = networks["encoder"].linear(x.flatten(1))
-    assert torch.allclose(without_correction, pca.encoder(x), atol=1e-3)
+    assert torch.allclose(without_correction, pca["encoder"](x), atol=1e-3)
     linear = networks["decoder"].linear(without_correction).view_as(x)
-    assert torch.allclose(linear.clamp(0, 1), pca.decoder(pca.encoder(x)), atol=1e-3)
+    assert torch.allclose(linear.clamp(0, 1), pca["decoder"](pca["encoder"](x)), atol=1e-3)
     h = networks["encoder"](x)
     assert h.shape == (8, 128)
     judged = freeze(networks["decoder"])(50 * h)
@@ -103,3 +125,121 @@ def test_whitened_patches_have_variance_one_and_no_correlation():
 def test_all_but_the_first_layer_is_learned():
     fixed = {name for name, p in Encoder(1).named_parameters() if not p.requires_grad}
     assert fixed == {"whiten.weight", "whiten.bias"}
+
+
+def test_pca_is_scikit_learns():
+    images = load("mnist").train.images[:400]
+    ours, flat = fit_pca(images, 12), images.flatten(1).numpy() / 255
+    reference = ReferencePCA(12).fit(flat)
+    latents = ours["encoder"](images.float() / 255)
+    assert np.allclose(latents.abs().numpy(), np.abs(reference.transform(flat)), atol=1e-3)
+    expected = np.abs(np.clip(reference.inverse_transform(reference.transform(flat)), 0, 1) - flat).mean()
+    assert probe.reconstruction_error(ours["encoder"], ours["decoder"], images) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_frozen_encoder_has_no_gradient_but_lets_one_through():
+    encoder = freeze(build(tiny("mnist-ae"), 1, 28, 0)["encoder"])
+    x = torch.rand(2, 1, 28, 28, requires_grad=True)
+    encoder(x).sum().backward()
+    assert x.grad.abs().sum() > 0 and all(p.grad is None for p in encoder.parameters())
+
+
+def test_the_same_seed_builds_the_same_networks_and_another_others():
+    first, second, other = (build(tiny("cifar-ae"), *FORMS["cifar10"], seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["encoder.encoder.to_latent.weight"], other["encoder.encoder.to_latent.weight"])
+
+
+def other_values(recipe):
+    """Copies of a recipe, or of a part of it, each with one value changed."""
+    for field in fields(recipe):
+        value = getattr(recipe, field.name)
+        if is_dataclass(value):
+            changed = list(other_values(value))
+        elif isinstance(value, bool):
+            changed = [not value]
+        elif isinstance(value, tuple):
+            changed = [(*value, 7)]
+        elif value is None:
+            changed = [Training(epochs=1)]
+        else:
+            changed = [value + ("x" if isinstance(value, str) else 1)]
+        yield from (replace(recipe, **{field.name: one}) for one in changed)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_signature_changes_with_any_value_of_the_recipe(name):
+    recipe, networks = tiny(name), build(tiny(name), *FORMS[tiny(name).dataset], 0)
+    others = [signature(other, networks) for other in other_values(recipe)]
+    assert len(others) == len(flat(recipe.as_dict()))
+    assert len({signature(recipe, networks), *others}) == 1 + len(others)
+
+
+def test_a_signature_changes_with_the_name_and_the_shape_of_any_tensor_and_with_the_version_of_the_models(monkeypatch):
+    recipe, layer = tiny("mnist-ae"), nn.Linear(2, 3)
+    with_a_buffer = nn.Linear(2, 3)
+    with_a_buffer.register_buffer("count", torch.zeros(1))
+    found = [
+        signature(recipe, nn.ModuleDict(networks))
+        for networks in (
+            {"encoder": layer},
+            {"decoder": layer},
+            {"encoder": nn.Linear(2, 4)},
+            {"encoder": nn.Linear(3, 2)},
+            {"encoder": nn.Linear(2, 3, bias=False)},
+            {"encoder": with_a_buffer},
+            {"encoder": layer, "decoder": layer},
+        )
+    ]
+    monkeypatch.setattr(models, "MODEL_VERSION", models.MODEL_VERSION + 1)
+    found.append(signature(recipe, nn.ModuleDict({"encoder": layer})))
+    assert len(set(found)) == len(found)
+
+
+class Renamed(nn.Linear):
+    """Prints in another way, and is the same."""
+
+    def extra_repr(self):
+        return "of another name"
+
+
+def test_a_signature_does_not_change_with_weights_or_with_how_a_network_prints():
+    recipe, first, second = tiny("mnist-ae"), nn.ModuleDict({"layer": nn.Linear(2, 3)}), nn.ModuleDict({"layer": Renamed(2, 3)})
+    assert str(first) != str(second) and not torch.equal(first["layer"].weight, second["layer"].weight)
+    assert signature(recipe, first) == signature(recipe, second)
+
+
+@pytest.mark.parametrize(
+    ("channels", "side", "folds", "widths"), [(1, 28, (4,), (8,)), (3, 32, (4, 2), (8, 16)), (3, 32, (2, 2, 2), (4, 8, 16))]
+)
+def test_residual_networks_mirror_each_other_and_a_reader_reads_what_they_give_back(channels, side, folds, widths):
+    form = channels, side, folds, widths, 2
+    encoder, decoder, reader = ResidualEncoder(*form), ResidualDecoder(*form), Reader(channels, (4, 4, 8))
+    x = torch.rand(3, channels, side, side)
+    h = encoder(x)
+    assert h.shape == (3, 128) and decoder(h).shape == x.shape and reader(decoder(h)).shape == (3, 10)
+    judged = freeze(decoder)(1e3 * h)
+    assert judged.min() == 0 and judged.max() == 1
+    with pytest.raises(TypeError, match="encode images first"):
+        decoder(x)
+
+
+def test_a_decoder_for_black_and_white_ends_in_a_sigmoid_in_training_and_when_judged():
+    decoder = ResidualDecoder(1, 28, (4,), (8,), sigmoid=True)
+    for network in (decoder.train(), decoder.eval()):
+        x = network(30 * torch.randn(4, 128))
+        assert x.min() >= 0 and x.max() <= 1 and ((x > 0.01) & (x < 0.99)).any()
+
+
+def test_a_residual_pair_starts_as_the_identity():
+    x = torch.randn(4, 8, 5, 5)
+    assert torch.equal(ResidualPair(8)(x), x)
+
+
+def test_folding_keeps_every_pixel():
+    """The encoder's first layer sees each patch whole: with a kernel that copies, the image comes back."""
+    encoder = ResidualEncoder(1, 8, (2,), (4,), depth=1)
+    fold, mix = encoder.stages[:2]
+    nn.init.dirac_(mix.weight)
+    x = torch.rand(2, 1, 8, 8)
+    assert torch.allclose(nn.PixelShuffle(2)(mix(fold(x))), x, atol=1e-6)

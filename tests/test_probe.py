@@ -1,5 +1,7 @@
 """Measures of a latent space against independent computations."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
 from latent import probe
-from latent.data import Split
+from latent.data import Split, load
 from latent.errors import UserError
-from latent.models import Classifier, Encoder, freeze
-from latent.views import Views
+from latent.models import Classifier, Encoder, Reader, ResidualDecoder, freeze
+from latent.recipes import Views
+from latent.show import tsne
 
 
 def clusters(n=200, spread=1.0, seed=0):
@@ -46,7 +49,7 @@ def test_the_six_views_of_test_time_augmentation_are_the_image_its_mirror_and_sh
         for move, weight in ((0, 0.25), (1, 0.125), (-1, 0.125))
         for mirror in rows
     )
-    assert torch.allclose(probe.predict_views(encoder, classifier, images), expected, atol=0.01)  # bfloat16
+    assert torch.allclose(probe.predict_views(encoder, partial(probe.predict, classifier), images), expected, atol=0.01)  # bfloat16
 
 
 def test_accuracy_counts():
@@ -102,3 +105,63 @@ def test_a_subset_is_random_by_its_seed_and_has_no_repeats():
     first = probe.subset(split, 20, 1)
     assert torch.equal(first.labels, probe.subset(split, 20, 1).labels) and not torch.equal(first.labels, probe.subset(split, 20, 2).labels)
     assert len(set(first.labels.tolist())) == 20 and torch.equal(first.images.flatten().long(), first.labels)
+
+
+def test_neighbours_and_confusions_are_found():
+    found = load("mnist")
+    encoder = torch.nn.Flatten()
+    near = probe.nearest(encoder, found.train.images[:3], found.train, 2)
+    assert all(torch.equal(near[n].images[0], found.train.images[n]) for n in range(3))  # an image is its own neighbour
+    predicted, labels = torch.tensor([1, 1, 0, 2]), torch.tensor([0, 0, 0, 2])
+    share, true, taken = probe.worst_pair(predicted, labels, ["a", "b", "c"])
+    assert (true, taken) == ("a", "b") and share == pytest.approx(200 / 3)
+    assert probe.different_pair(found.test)[0] == 0
+    first, second = probe.different_pair(found.test)
+    assert found.test.labels[first] != found.test.labels[second]
+
+
+def test_structure_scores_tight_classes_high():
+    labels = torch.arange(90) % 3
+    points = torch.randn(90, 10, generator=torch.Generator().manual_seed(1)) + 20 * torch.eye(3, 10)[labels]
+    scores = probe.structure(points, tsne.embed(points), labels)
+    assert scores["knn"] == 100 and scores["silhouette"] > 0.8 and scores["trustworthiness"] > 0.8
+
+
+def test_the_nearest_among_points_are_those_of_a_search_one_by_one():
+    points = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
+    found = probe.nearest_among(points, 4)
+    for one in range(20):
+        others = [n for n in range(20) if n != one]
+        near = sorted(others, key=lambda n: -torch.cosine_similarity(points[one], points[n], dim=0).item())
+        assert found[one].tolist() == near[:4]
+
+
+def test_effective_rank_of_a_line_and_of_a_ball():
+    generator = torch.Generator().manual_seed(0)
+    line = torch.randn(500, 1, generator=generator) @ torch.randn(1, 16, generator=generator)
+    assert probe.effective_rank(line) == pytest.approx(1, abs=1e-3)
+    assert probe.effective_rank(torch.cat([torch.eye(16), -torch.eye(16)])) == pytest.approx(16, rel=1e-3)
+    assert probe.effective_rank(7 * line + 3) == pytest.approx(probe.effective_rank(line), abs=1e-3)
+
+
+def test_uniformity_by_a_slow_loop_and_at_its_ends():
+    points = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    unit = [row / row.norm() for row in points]
+    pairs = [(unit[i] - unit[j]).square().sum().item() for i in range(9) for j in range(i)]
+    assert probe.uniformity(points) == pytest.approx(np.log(np.mean(np.exp(-2 * np.array(pairs)))), rel=1e-4)
+    assert probe.uniformity(torch.ones(5, 3)) == pytest.approx(0, abs=1e-4)
+    assert probe.uniformity(torch.tensor([[1.0, 0], [-3, 0]])) == pytest.approx(-8, rel=1e-4)
+
+
+def test_alignment_is_zero_without_views_and_grows_with_them():
+    encoder, images = freeze(Encoder(3, (4, 4, 8))), load("cifar10").train.images[:64]
+    still, weak, strong = (probe.alignment(encoder, images, views) for views in (Views(), Views(shift=1), Views(shift=6, flip=True)))
+    assert still == pytest.approx(0, abs=1e-5) and still < weak < strong <= 4
+
+
+def test_a_reader_of_unfolded_latents_sees_what_the_decoder_makes_and_nothing_else():
+    decoder, reader = freeze(ResidualDecoder(1, 28, (4,), (8,))), freeze(Reader(1, (4, 4, 8)))
+    latents = torch.randn(7, 128, generator=torch.Generator().manual_seed(0))
+    images = probe.decode(decoder, latents)
+    assert images.dtype == torch.uint8 and torch.allclose(images.float() / 255, decoder(latents), atol=0.02)  # bfloat16
+    assert torch.allclose(probe.read(reader, decoder, latents), reader(images.float() / 255).softmax(1), atol=0.02)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from latent import device, files
+from latent.compute import device
+from latent.store import files
 from soak import damage, inputs, kills, load, memory
 
 KINDS = {

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from test_bad_data import here, take_the_small_ones_for_right
-from test_interruptions import Trap, write_signed
+from helpers import Trap, put_small_files, take_the_small_ones_for_right, write_signed
 
-from latent import checkpoints, data, objectives, recipes, results
-from latent.checkpoints import Checkpoint
+from latent import data, models, recipes
 from latent.data import FORMS
 from latent.errors import UserError
+from latent.store import checkpoints, results
+from latent.store.checkpoints import Checkpoint
 from latent.train import make_optimizers
 from soak import processes
 
@@ -80,6 +80,7 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
     trap = Trap(folder / "sprung")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_RESULTS", str(folder / "results"))
+        patch.setenv("LATENT_DATA", str(folder / "data"))
         take_the_small_ones_for_right(patch)
         kinds = [*_of_a_training(folder, chance, count), _checkpoints(folder / "a.pt", chance, count, trap)]
         kinds += [_files_of(name, folder / "data", chance, count, trap) for name in data.NAMES]
@@ -94,8 +95,8 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
 def _of_a_training(folder: Path, chance: random.Random, count: int) -> list[Damaged]:
     process = processes.start(["train", NAME, "--recipe", "tiny", "--device", "cpu"], folder / "results", folder / "said")
     process.join()
-    plan = recipes.recipe(NAME, "tiny")
-    networks = objectives.build(plan, *FORMS[plan.dataset], seed=0)
+    recipe = recipes.find_recipe(NAME, "tiny")
+    networks = models.build(recipe, *FORMS[recipe.dataset], seed=0)
     weights = Damaged("weights", lambda: results.load_weights(NAME, 0, networks))
     record = Damaged("records", lambda: results.read(NAME))
     file = results.path(NAME, 0, ".json")
@@ -108,9 +109,9 @@ def _of_a_training(folder: Path, chance: random.Random, count: int) -> list[Dama
 
 
 def _checkpoints(file: Path, chance: random.Random, count: int, trap: Trap) -> Damaged:
-    plan = recipes.recipe(NAME, "tiny")
-    networks = objectives.build(plan, *FORMS[plan.dataset], seed=0)
-    Checkpoint(file, {}).save(networks, make_optimizers(networks, plan.encoder), [])
+    recipe = recipes.find_recipe(NAME, "tiny")
+    networks = models.build(recipe, *FORMS[recipe.dataset], seed=0)
+    Checkpoint(file, {}).save(networks, make_optimizers(networks, recipe.encoder), [])
     kind = Damaged("checkpoints", lambda: checkpoints.read(file))
     for _ in range(count):
         kind.damage(file, chance)
@@ -120,8 +121,8 @@ def _checkpoints(file: Path, chance: random.Random, count: int, trap: Trap) -> D
 
 
 def _files_of(name: str, folder: Path, chance: random.Random, count: int, trap: Trap) -> Damaged:
-    paths = here(name, folder)
-    kind = Damaged(f"files of {name}", lambda: data._read(name, folder, train=True))
+    paths = put_small_files(name, folder)
+    kind = Damaged(f"files of {name}", lambda: data.load(name))
     for _ in range(count):
         kind.damage(chance.choice(paths), chance)
     kind.refuse(chance.choice(paths), pickle.dumps(trap))

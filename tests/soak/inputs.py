@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[1]
 def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
     """Run them in a process of their own; hypothesis counts the inputs."""
     begun = time.perf_counter()
-    words = ["-q", "--hypothesis-profile=soak", "--hypothesis-show-statistics", str(TESTS / "test_properties.py")]
+    words = ["-q", "--hypothesis-profile=soak", "--hypothesis-show-statistics", str(TESTS / "project/test_properties.py")]
     environment = os.environ | {"LATENT_SOAK_EXAMPLES": str(max(10, round(500 * effort)))}
     done = subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, text=True, env=environment, cwd=TESTS.parent)
     assert done.returncode == 0, done.stdout[-6_000:]

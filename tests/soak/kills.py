@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from latent import checkpoints
+from latent.store import checkpoints
 from soak import processes
 
 FULL_DISK = "full disk"

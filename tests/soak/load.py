@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from latent.names import EXPERIMENTS, VARIANTS
+from latent.recipes import EXPERIMENTS, VARIANTS
 from soak import kills, processes
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from latent import baseline, device, experiment, objectives, probe, recipes
+from latent import experiment, models, probe, recipes
+from latent.compute import device
 from latent.data import FORMS, Dataset, Split
 from soak.processes import CONTEXT
 
@@ -33,22 +34,22 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
 
 
 def _measure(name: str, told: Path) -> None:
-    plan = recipes.recipe(name)
-    whole = _random(IMAGES[plan.dataset], plan.dataset)
-    held_out = _random(HELD_OUT, plan.dataset)
-    few = Split(whole.images[: STEPS * plan.encoder.batch], whole.labels[: STEPS * plan.encoder.batch])
+    recipe = recipes.find_recipe(name)
+    whole = _random(IMAGES[recipe.dataset], recipe.dataset)
+    held_out = _random(HELD_OUT, recipe.dataset)
+    few = Split(whole.images[: STEPS * recipe.encoder.batch], whole.labels[: STEPS * recipe.encoder.batch])
     data = Dataset("random", tuple("0123456789"), few, held_out, held_out, digest="", standin=True)
-    short = replace(plan, encoder=replace(plan.encoder, epochs=1), classifier=replace(plan.classifier, epochs=1))
-    experiment.train(name, short, data, 0, torch.device("cpu"))
-    if plan.beside_pca:
-        baseline.fit_pca(whole.images, plan.latent)
+    short = replace(recipe, encoder=replace(recipe.encoder, epochs=1), classifier=replace(recipe.classifier, epochs=1))
+    experiment.run(name, short, data, 0, torch.device("cpu"))
+    if recipe.beside_pca:
+        models.fit_pca(whole.images, recipe.latent)
     device.keep_memory()
-    if plan.objective != "classify":  # the second stage and the vote see all latents at once
-        copies = torch.cat([torch.randn(len(whole), plan.latent) for _ in range(plan.classifier.copies)])
-        networks = objectives.build(plan, *FORMS[plan.dataset], seed=0)
-        networks["classifier"](copies[: plan.classifier.batch]).sum().backward()
+    if recipe.objective != "classify":  # the second stage and the vote see all latents at once
+        copies = torch.cat([torch.randn(len(whole), recipe.latent) for _ in range(recipe.classifier.copies)])
+        networks = models.build(recipe, *FORMS[recipe.dataset], seed=0)
+        networks["classifier"](copies[: recipe.classifier.batch]).sum().backward()
     for judge in (probe.knn_accuracy, probe.linear_accuracy):
-        judge(torch.randn(len(whole), plan.latent), whole.labels, torch.randn(1_000, plan.latent), whole.labels[:1_000])
+        judge(torch.randn(len(whole), recipe.latent), whole.labels, torch.randn(1_000, recipe.latent), whole.labels[:1_000])
     per_gib = 2**30 if sys.platform == "darwin" else 2**20  # bytes there, KiB elsewhere
     told.write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_gib))
 

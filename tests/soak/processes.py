@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["latent.cli", "latent.notebook", "sklearn.datasets", "torch._dynamo"])
+CONTEXT.set_forkserver_preload(["latent.cli", "latent.show.notebook", "sklearn.datasets", "torch._dynamo"])
 UNLIMITED = resource.RLIM_INFINITY
 
 

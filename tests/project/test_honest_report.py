@@ -1,0 +1,190 @@
+"""The report as it is shipped: its figures are those of results/, and what is handed in gives nobody away."""
+
+import ast
+import inspect
+import io
+import os
+import re
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from helpers import ROOT
+from matplotlib.figure import Figure
+from pypdf import PdfReader
+
+from latent import experiment
+from latent.data import FORMS, Dataset, Split
+from latent.recipes import EXPERIMENTS, VARIANTS
+from latent.report import SIGNED
+from latent.report.submission import PRIVATE, submit
+from latent.search import trials
+from latent.show import display, figures, tables
+from latent.store import results
+
+NAMES = sorted(EXPERIMENTS + VARIANTS, key=len, reverse=True)
+NAME = rf"(?<![\w-])({'|'.join(NAMES)})"
+CELL = r"(?:\d+\.\d+(?: ± \d+\.\d+)?|–)"
+
+
+@pytest.fixture(autouse=True)
+def shipped(monkeypatch):
+    monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
+
+
+@pytest.fixture(scope="module")
+def printed():
+    """The words of wet.pdf, one blank between two."""
+    return " ".join(" ".join(page.extract_text() for page in PdfReader(ROOT / "wet.pdf").pages).split())
+
+
+def mean(name, key):
+    values = [record["measures"][key] for record in results.read(name)]
+    return sum(values) / len(values)
+
+
+def test_every_table_of_results_prints_what_is_stored(printed):
+    stored = {row[0]: " ".join(row) for row in tables.rows() if row[1] != "0"}
+    found = [match[0] for match in re.finditer(rf"{NAME} \d+(?: {CELL}){{{len(tables.HEADER) - 2}}}", printed)]
+    assert set(found) == set(stored.values())
+    assert len(found) == len(re.findall(rf"{NAME} \d+ (?:\d|–)", printed))  # no row that this test cannot read
+
+
+def test_the_autoencoders_beside_pca_are_the_stored_ones(printed):
+    found = re.findall(r"this autoencoder (\S+) (\S+)", printed)
+    assert found == [(f"{mean(name, 'test_mae'):.4f}", f"{mean(name, 'test_knn_accuracy'):.2f}") for name in ("mnist-ae", "cifar-ae")]
+
+
+def test_every_difference_is_one_of_stored_values(printed):
+    found = re.findall(rf"{NAME} {NAME} ([+−]\d+\.\d+) ([+−]\d+\.\d+)", printed)
+    assert len(found) >= 4
+    for first, second, *differences in found:
+        for key, shown in zip(("test_accuracy", "test_knn_accuracy"), differences):
+            assert shown == f"{mean(first, key) - mean(second, key):+.2f}".replace("-", "−")
+
+
+def test_every_trial_is_printed_as_it_was_logged(printed):
+    for row in trials.read():
+        places = {"validation_accuracy": 2, "validation_knn_accuracy": 2, "validation_mae": 4}
+        assert " ".join(f"{row[name]:.{digits}f}" if name in row else "–" for name, digits in places.items()) in printed
+
+
+# A notebook's cells that compute with images or weights, and those that print code.
+WITH_IMAGES = re.compile(r"\b(?:probe|tsne|explore|inspect)\.\w+\(|\b(?:fit_pca|linear)\(")
+WITH_WIDGETS = re.compile(r"\bexplore\.|inspect\.")
+NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?")
+SIZES = {"mnist": (55_000, 5_000, 10_000), "cifar10": (45_000, 5_000, 10_000)}
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What cells display, as Markdown, in a place where nothing is trained, drawn or kept."""
+    shown = []
+    for variable in ("LATENT_RECIPE", "LATENT_DATA"):
+        monkeypatch.delenv(variable)
+    monkeypatch.setattr(experiment, "run", lambda name, *_, **__: pytest.fail(f"the results of {name} are not those of today's recipe"))
+    monkeypatch.setattr(display, "display", lambda bundle, **_: shown.append(bundle["text/markdown"]))
+    monkeypatch.setattr(display, "show", lambda *_: None)
+    for name, function in inspect.getmembers(figures, inspect.isfunction):
+        if inspect.signature(function).return_annotation is Figure:
+            monkeypatch.setattr(figures, name, lambda *_, **__: None)
+    return shown
+
+
+def blank(dataset):
+    """A dataset by its name and digest, but with no image in it: what is printed over it comes from results/ alone."""
+    stored = next(record for name in EXPERIMENTS for record in results.read(name) if record["recipe"]["dataset"] == dataset)
+    images = torch.zeros((), dtype=torch.uint8).expand(max(SIZES[dataset]), FORMS[dataset][0], FORMS[dataset][1], FORMS[dataset][1])
+    parts = [Split(images[:count], torch.arange(count) % 10) for count in SIZES[dataset]]
+    return Dataset(stored["data"]["title"], tuple("0123456789"), *parts, stored["data"]["digest"], standin=False)
+
+
+def run_again(path, said, left_out):
+    """(what a cell printed when the notebook was made, what it prints now) for every cell but those left out and what builds on them."""
+    space, pairs, unmade = {}, [], set()
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        names = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)]
+        makes = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        needs = {node.id for node in names if isinstance(node.ctx, ast.Load)} - makes
+        if left_out.search(cell.source) or needs & unmade:
+            unmade |= makes - space.keys()
+            continue
+        said.clear()
+        exec(compile(cell.source, path.name, "exec"), space)
+        unmade -= makes
+        pairs.append((printed_by(cell), list(said)))
+    return pairs
+
+
+def printed_by(cell):
+    """The Markdown that a cell shows, but for the captions of pictures."""
+    bundles = [(output.get("data", {}), output.get("metadata", {}).get("latent", {}).get("role")) for output in cell.outputs]
+    before = [{}, *(data for data, _ in bundles)]
+    return [
+        data["text/markdown"]
+        for (data, role), last in zip(bundles, before)
+        if "text/markdown" in data and not (role == "caption" and "image/png" in last)
+    ]
+
+
+def words(texts):
+    """What is read: a table's rule, between its head and its rows, is drawn and may be written in several ways."""
+    return [re.sub(r"^\|[-:| ]+\|$", "|---|", text, flags=re.MULTILINE) for text in texts]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
+def test_every_sentence_and_table_that_needs_no_image_is_what_results_say(monkeypatch, said, path):
+    """wet.pdf is made of these notebooks, byte for byte: its digest of them is checked where it is handed in, below."""
+    monkeypatch.setattr(experiment, "load", blank)
+    pairs = run_again(path, said, WITH_IMAGES)
+    for before, now in pairs:
+        assert words(before) == words(now)
+    found = " ".join(text for _, now in pairs for text in now)
+    assert ("**Verdict.**" if path.stem.startswith("07") else "**Answer.**") in found and len(NUMBER.findall(found)) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem)
+def test_every_number_is_what_the_stored_weights_and_the_data_give(real_data, monkeypatch, said, path):
+    """Also those of latents, neighbours, confusions, PCA and maps, where another machine may round otherwise."""
+    monkeypatch.setenv("LATENT_DATA", str(real_data))
+    for before, now in run_again(path, said, WITH_WIDGETS):
+        assert [NUMBER.sub("0", text) for text in words(before)] == [NUMBER.sub("0", text) for text in words(now)]
+        for old, new in zip(NUMBER.findall(" ".join(before)), NUMBER.findall(" ".join(now))):
+            assert value(new) == pytest.approx(value(old), rel=0.01, abs=0.011)
+
+
+def value(text):
+    return float(text.replace(",", "").replace("−", "-"))
+
+
+def test_what_is_handed_in_names_no_place_person_or_secret(tmp_path):
+    """Also the archive's own fields, and the text and the fields of the PDFs."""
+    made = submit("123456789", "987654321", ROOT, tmp_path, anonymous=True)
+    home = os.path.expanduser("~")
+    private = [*PRIVATE.values(), re.escape(str(tmp_path)), rf"(?<![\w.]){re.escape(home)}/", rf"{re.escape(os.path.basename(home))}@"]
+    with zipfile.ZipFile(made) as archive:
+        assert not archive.comment
+        for entry in archive.infolist():
+            assert not entry.is_dir() and not entry.comment and not entry.extra and entry.date_time == (1980, 1, 1, 0, 0, 0)
+            assert not Path(entry.filename).is_absolute() and ".." not in Path(entry.filename).parts
+            data = archive.read(entry)
+            words = pdf_words(data) if entry.filename.endswith(".pdf") else re.sub(r"[A-Za-z0-9+/=]{300,}", "", data.decode("latin-1"))
+            for pattern in private:
+                assert not re.search(pattern, words), (entry.filename, pattern)
+
+
+def pdf_words(data):
+    """Every text that a reader of the PDF can get at: pages, document fields, XMP. Authors are named only where they were given."""
+    reader = PdfReader(io.BytesIO(data))
+    fields = {key: str(value) for key, value in (reader.metadata or {}).items()}
+    assert "/Producer" not in fields and ("/Author" in fields) == (SIGNED in fields["/Keywords"])
+    if "/Author" in fields:
+        assert fields["/Author"].replace(", ", " · ") in " ".join(reader.pages[0].extract_text().split())
+    xmp = reader.trailer["/Root"].get("/Metadata")
+    described = xmp.get_object().get_data().decode() if xmp else ""
+    return "\n".join([*fields.values(), described, *(page.extract_text() for page in reader.pages)])

@@ -1,0 +1,62 @@
+"""Trials: they change what they say, never read the test set, and their log is kept whole."""
+
+import json
+
+import pytest
+from helpers import CPU, ROOT
+
+from latent import cli, experiment
+from latent.errors import UserError
+from latent.recipes import find_recipe
+from latent.search import trials
+from latent.store import results
+
+
+def test_a_log_of_trials_that_is_damaged_is_named_before_the_training_and_kept(monkeypatch):
+    monkeypatch.setattr(experiment, "run", lambda *_, **__: pytest.fail("trained"))
+    log = results.folder() / "trials.json"
+    log.parent.mkdir(parents=True)
+    for content in ("", "[", "[1]", '{"experiment": 1}'):
+        log.write_text(content)
+        with pytest.raises(UserError, match=r"trials.json is damaged; restore it, or move it away"):
+            trials.run("mnist-ae", find_recipe("mnist-ae", "tiny"), {}, CPU)
+        assert log.read_text() == content
+
+
+def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
+    recipe = find_recipe("mnist-ae", "tiny")
+    number, row = trials.run("mnist-ae", recipe, {"encoder.views.erase": "6", "encoder.epochs": "1", "depth": "2"}, CPU)
+    assert number == 0 and row["recipe"]["depth"] == 2 and row["recipe"]["encoder"]["views"]["erase"] == 6
+    assert not any("test" in key for key in row) and trials.read() == [json.loads(json.dumps(row))]
+
+
+def test_a_row_is_open_until_somebody_decides_and_says_why(capsys):
+    recipe = find_recipe("mnist-ae", "tiny")
+    for epochs in ("1", "2"):
+        trials.run("mnist-ae", recipe, {"encoder.epochs": epochs}, CPU, images=200)
+    assert cli.main(["decide", "1", "kept", "half the error,\nand twice the time"]) == 0
+    first, second = trials.rows("mnist-ae")
+    assert first[:3] == ["0", "200", "1"] and first[-2:] == ["open", ""]
+    assert second[:3] == ["1", "200", "2"] and second[-2:] == ["kept", "half the error, and twice the time"]
+    assert trials.rows("cifar-ae") == []
+    for row, reason, told in (("2", "why", "no row 2; the log has rows 0 to 1"), ("0", " ", "with the reason in words")):
+        assert cli.main(["decide", row, "dropped", reason]) == 2
+        assert told in capsys.readouterr().err
+    assert [row["decision"] for row in trials.read()] == ["open", "kept"]
+
+
+def test_every_shipped_trial_carries_its_decision_and_the_reason(monkeypatch):
+    monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
+    monkeypatch.delenv("LATENT_RECIPE")
+    found = trials.read()
+    assert found and all(row["decision"] in trials.DECISIONS and len(row["reason"].split()) > 2 for row in found)
+
+
+def test_trials_that_differ_in_the_views_alone_are_found_together():
+    recipe = find_recipe("mnist-ae", "tiny")
+    short = {"encoder.epochs": "1"}
+    for changes in (short, short | {"encoder.views.erase": "6"}, short | {"encoder.views.erase": "6", "depth": "2"}):
+        trials.run("mnist-ae", recipe, changes, CPU, images=200)
+    trials.run("mnist-ae", recipe, short | {"encoder.views.erase": "9"}, CPU, images=300)
+    assert [row["recipe"]["encoder"]["views"]["erase"] for row in trials.by_views("mnist-ae")] == [0, 6]
+    assert {row["images"] for row in trials.by_views("mnist-ae")} == {200} and trials.by_views("cifar-ae") == []

@@ -1,0 +1,58 @@
+"""What a notebook displays: pictures, captions and tables with the marks that the report reads."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+from latent.show import SHARPNESS, display, plots
+
+
+def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch, tmp_path):
+    shown = []
+    monkeypatch.setattr(display, "display", lambda bundle, **options: shown.append((bundle, options["metadata"])))
+    figure = plots.bars({"a": 1.0}, "a title", "a sentence", "x", "y")
+    display.show(figure)
+    (picture, size), (caption, mark) = shown
+    assert picture["image/png"].startswith(b"\x89PNG") and size["image/png"]["width"] == round(7.0 * display.DOTS_PER_INCH)
+    assert size["image/png"]["alt"] == "a title"
+    assert caption["text/markdown"] == "a sentence" and mark == {"latent": {"role": "caption"}}
+    assert not pyplot.fignum_exists(figure.number)
+    display.show(plots.bars({"a": 1.0}, "a title", "a sentence", "x", "y"), "kept")
+    assert shown[2][1]["latent"] == {"name": "kept"} and "latent" not in size
+    assert (tmp_path / "figures/kept.png").read_bytes() == shown[2][0]["image/png"]
+    del shown[2:]
+    display.table(["a", "b"], [[1, 2]], "note")
+    assert shown[2][0]["text/markdown"].splitlines() == ["| a | b |", "| --: | --: |", "| 1 | 2 |"]
+
+
+def drawn(figure):
+    """The picture that is shown of `figure`, and the pixels as matplotlib draws them."""
+    figure.draw_without_rendering()  # the layout settles when it is drawn twice
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png", dpi=display.DOTS_PER_INCH * SHARPNESS)
+    return Image.open(io.BytesIO(display._png(figure))), np.asarray(Image.open(raw).convert("RGB"), dtype=int)
+
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_a_plot_has_a_palette_and_no_colour_that_the_eye_tells_from_its_own():
+    figure = plots.lines({f"line {n}": (range(9), RANDOM.random(9)) for n in range(9)}, "a title", "a sentence – with a dash", "x", "y")
+    picture, pixels = drawn(figure)
+    assert picture.mode == "P" and picture.text == {"Description": "a sentence – with a dash"}
+    assert picture.width == round(7.0 * display.DOTS_PER_INCH * SHARPNESS)
+    away = np.abs(np.asarray(picture.convert("RGB"), dtype=int) - pixels)
+    assert away.max() < 32 and away.mean() < 1 and np.asarray(picture.convert("RGB"))[0, 0].min() == 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_of_images_are_shown_as_they_are(channels):
+    images = RANDOM.integers(0, 253, (1, 1, channels, 8, 8)) / 255
+    picture, _ = drawn(plots.images(images, ["a"], ["d"], "a title", "a sentence"))
+    assert picture.mode == ("P" if channels == 1 else "RGB")
+    shown = np.unique(np.asarray(picture.convert("RGB"), dtype=int).reshape(-1, 3), axis=0)
+    for pixel in 255 * images[0, 0].reshape(channels, -1).T:
+        assert np.abs(shown - pixel).max(1).min() <= 1
