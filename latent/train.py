@@ -32,22 +32,15 @@ def fit(
 ) -> Iterator[dict[str, float]]:
     """Train `networks` in place on `inputs` (N, …) and `labels` (N,), all on one device; after each epoch, say how it went.
 
-    done: epochs that were finished before. Every epoch draws from a generator of its own, seeded by (seed, epoch), and the
-    learning rate depends on the share of the training done alone: a resumed run is the run never interrupted.
-    Yields {"epoch", "seconds", "train_loss"}, the networks in eval mode. The seconds are the epoch's steps times the median
-    step, so that a machine that slept in between does not count.
-    Raises Diverged where the loss is no longer a number, UserError where there are too few images for a batch.
+    done: epochs finished before. An epoch draws from a generator seeded by (seed, epoch): a resumed run is the run never interrupted.
+    Yields {"epoch", "seconds", "train_loss"}. Raises Diverged where the loss is no number, UserError where images are too few.
     """
-    size = min(training.batch, len(inputs))
-    if size < 2 or training.epochs < 1:
-        raise UserError(f"{title}: training needs 1 epoch and 2 images in a batch at least, got {training.epochs} and {size}")
+    size = _batch_size(inputs, training, title)
     compute = processes.parallel(networks, loss_of_batch)
     steps = len(inputs) // size  # an incomplete last batch is left to the next epoch's order
     for epoch in range(done, training.epochs):
         generator, batches = _draw_order(inputs, size, seed, epoch)
-        networks.train()
-        if epoch >= training.settle * training.epochs:
-            _keep_moments(networks)
+        _begin_epoch(networks, training, epoch)
         total, durations = 0.0, []
         with _progress(batches[:steps], f"{title} {epoch + 1}/{training.epochs}") as progress:
             for step, batch in enumerate(progress):
@@ -56,18 +49,29 @@ def fit(
                 mine = processes.share(batch)
                 with autocast(inputs.device):
                     loss = compute(inputs[mine], labels[mine], generator)
-                networks.zero_grad()
                 loss.backward()
-                for optimizer in optimizers:
-                    optimizer.step()
+                _update(networks, optimizers)
                 total += loss.item()
                 if not math.isfinite(total):
                     raise Diverged(f"{title}: the loss is {loss.item()} at epoch {epoch + 1}, step {step + 1}; lower the learning rate")
                 durations.append(time.perf_counter() - start)
                 progress.set_postfix_str(f"loss {loss.item():.4f}, {_speed(progress, len(batch))} img/s", refresh=False)
         networks.eval()
-        train_loss = processes.mean(total / steps, inputs.device)
-        yield {"epoch": epoch + 1, "seconds": round(steps * statistics.median(durations), 2), "train_loss": train_loss}
+        seconds = round(steps * statistics.median(durations), 2)  # a machine that slept in between does not count
+        yield {"epoch": epoch + 1, "seconds": seconds, "train_loss": processes.mean(total / steps, inputs.device)}
+
+
+def _batch_size(inputs: Tensor, training: Training, title: str) -> int:
+    size = min(training.batch, len(inputs))
+    if size < 2 or training.epochs < 1:
+        raise UserError(f"{title}: training needs 1 epoch and 2 images in a batch at least, got {training.epochs} and {size}")
+    return size
+
+
+def _update(networks: nn.ModuleDict, optimizers: list[Optimizer]) -> None:
+    for optimizer in optimizers:
+        optimizer.step()
+    networks.zero_grad()
 
 
 def _draw_order(inputs: Tensor, size: int, seed: int, epoch: int) -> tuple[Generator, Sequence[Tensor]]:
@@ -79,11 +83,13 @@ def _draw_order(inputs: Tensor, size: int, seed: int, epoch: int) -> tuple[Gener
     return generator, batches
 
 
-def _keep_moments(networks: nn.ModuleDict) -> None:
-    """BatchNorm as it is when judged: its moments no longer follow the batches, its weights still learn."""
-    for module in networks.modules():
-        if isinstance(module, _BatchNorm):
-            module.eval()
+def _begin_epoch(networks: nn.ModuleDict, training: Training, epoch: int) -> None:
+    """Training mode; once settled, BatchNorm stays as it is when judged: its moments no longer follow, its weights still learn."""
+    networks.train()
+    if epoch >= training.settle * training.epochs:
+        for module in networks.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
 
 
 def require_numbers(title: str, networks: nn.ModuleDict, measured: dict[str, float]) -> None:
