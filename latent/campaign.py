@@ -12,6 +12,7 @@ from torch import nn
 from latent import experiment
 from latent.data import load
 from latent.errors import Busy
+from latent.models import build
 from latent.recipes import RECIPES, SEEDS, STUDY_SEEDS
 from latent.store import results
 
@@ -28,13 +29,15 @@ def jobs(scale: str) -> list[tuple[str, int]]:
 
 
 def missing(scale: str) -> list[tuple[str, int]]:
-    """The jobs whose record is not there, or not of today's recipe and model."""
+    """The jobs whose record is not there, or not of today's recipe and model on the data at hand."""
     return [(name, seed) for name, seed in jobs(scale) if not _is_done(name, scale, seed)]
 
 
 def _is_done(name: str, scale: str, seed: int) -> bool:
-    records = [record for record in results.read(name, scale) if record["seed"] == seed]
-    return bool(records) and not results.is_stale(records[0]) and records[0]["recipe"] == RECIPES[scale][name].as_dict()
+    recipe = RECIPES[scale][name]
+    data = load(recipe.dataset)
+    networks = build(recipe, data.channels, data.side, seed)
+    return any(record["seed"] == seed and results.is_current(record, recipe, data, networks) for record in results.read(name, scale))
 
 
 def go_on(scale: str, device: torch.device, seconds: float) -> list[tuple[str, int]]:

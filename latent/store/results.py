@@ -23,8 +23,6 @@ from latent.recipes import RECIPES, Recipe, default_scale
 from latent.store import files
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-
 APART = ("gpu", "study")  # whose results are kept beside those of cpu
 
 
