@@ -57,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     name = f"{'mnist' if args.mnist else 'cifar'}-{'ae' if args.self_supervised else 'guided'}"
     try:
         recipe = replace(recipes.find_recipe(name), latent=args.latent_dim)
-        # The recipe's rate belongs to its batch; AdamW's grows with the square root of the batch (Malladi et al. 2022).
+        # The recipe's rate belongs to its batch; AdamW's grows with the square root of the batch (Malladi et al. 2022), and so does
+        # Muon's, whose step keeps its length however noisy the gradient: with the recipe's rate, batches of 8 reconstruct worse.
         rate = recipe.encoder.learning_rate * (args.batch_size / recipe.encoder.batch) ** 0.5
         epochs = args.epochs or recipe.encoder.epochs
         recipe = replace(recipe, encoder=replace(recipe.encoder, batch=args.batch_size, learning_rate=rate, epochs=epochs))

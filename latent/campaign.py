@@ -45,14 +45,15 @@ def go_on(scale: str, device: torch.device, seconds: float) -> list[tuple[str, i
 
     An epoch of an encoder, and what follows on its frozen latents, are never cut: they may take longer than `seconds`.
     """
-    end = time.monotonic() + seconds
+    left = missing(scale)
+    end = time.monotonic() + seconds  # counted from here, so that a busy machine gets on too, however little time it is given
 
     def look(_: nn.ModuleDict) -> None:
         if time.monotonic() > end:
             raise Paused("the time given is over")
 
     try:
-        for name, seed in missing(scale):
+        for name, seed in left:
             if time.monotonic() > end:
                 break
             recipe = RECIPES[scale][name]

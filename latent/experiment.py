@@ -1,7 +1,8 @@
 """One experiment from images to measures: train the encoder, train what reads its latents, evaluate, record."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -57,18 +58,27 @@ def run(
     networks.to(device)
     made_with = _made_with(experiment, recipe, data, seed, networks)
     kept = Checkpoint(checkpoint, made_with) if checkpoint else None
-    try:
+    in_memory = partial(_in_memory, experiment, recipe, device)
+    with in_memory("encoder"):
         curves = {"encoder": train_encoder(experiment, networks, recipe, data, seed, device, kept, look)}
-        with processes.apart():  # short beside what was before: every process does it for itself
-            curves |= train_readers(networks, recipe, data, seed, device)
-    except torch.OutOfMemoryError as error:  # a smaller contrastive batch has fewer negatives: it is not ours to choose
-        raise UserError(
-            f"{experiment}: batches of {recipe.encoder.batch} do not fit into the memory of {describe(device)}; set a smaller "
-            f"encoder batch in latent/recipes.py, after `latent trial {experiment} encoder.batch={recipe.encoder.batch // 2}`"
-        ) from error
+    with processes.apart():  # short beside what was before: every process does it for itself
+        curves |= train_readers(networks, recipe, data, seed, device, in_memory)
     round_weights(networks)
     measures = evaluate(freeze(networks), recipe, data, ("train", "validation", "test") if test else ("train", "validation"))
     return Run(experiment, recipe, data, networks, _record(made_with, device, curves, measures))
+
+
+@contextmanager
+def _in_memory(experiment: str, recipe: Recipe, device: torch.device, stage: str) -> Iterator[None]:
+    """Around a training: raises UserError where a batch of it is too large for the memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:  # a smaller contrastive batch has fewer negatives: it is not ours to choose
+        batch = getattr(recipe, stage).batch
+        raise UserError(
+            f"{experiment}, {stage}: batches of {batch} do not fit into the memory of {describe(device)}; "
+            f"try {stage}.batch={batch // 2} with `latent trial`, then set it in latent/recipes.py"
+        ) from error
 
 
 def train_encoder(
@@ -186,9 +196,11 @@ def _record(made_with: dict, device: torch.device, curves: dict[str, list[dict]]
 def load_or_run(experiment: str, scale: str | None = None, seed: int = 0, device: torch.device | None = None) -> Run:
     """The stored run if recipe, data and model are unchanged, else a new one, stored. Waits where another process trains it.
 
-    LATENT_RECIPE names the scale where none is given; LATENT_RETRAIN=1 trains in any case.
+    LATENT_RECIPE names the scale where none is given; LATENT_RETRAIN=1 trains in any case. Raises UserError at scale study.
     """
     scale, device = scale or default_scale(), device or choose_device()
+    if scale == "study":
+        raise UserError("the study keeps its measures and no weights: there is no run of it to load; choose another LATENT_RECIPE")
     recipe = find_recipe(experiment, scale)
     data = load(recipe.dataset)
     while True:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latent.compute.convolution import Conv3x3
+from latent.errors import UserError
 from latent.recipes import LATENT, Recipe
 
 MODEL_VERSION = 1  # to be raised where a network computes something else with tensors of the same names and shapes
@@ -52,64 +53,6 @@ def _stage(inputs: int, outputs: int) -> nn.Sequential:
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
-
-
-class Decoder(nn.Module):
-    """Latents to images, through feature maps of a quarter, a half and the whole of the side.
-
-    widths: as the encoder's, read backwards. side: of the image, a multiple of four. The sigmoid keeps pixels in [0, 1].
-    """
-
-    def __init__(self, channels: int, widths: tuple[int, int, int] = (32, 64, 128), side: int = 32, latent: int = LATENT):
-        super().__init__()
-        full, half, quarter = widths
-        self.from_latent = nn.Sequential(nn.Linear(latent, quarter * (side // 4) ** 2), nn.Unflatten(1, (quarter, side // 4, side // 4)))
-        self.stages = nn.Sequential(
-            _refine(quarter, quarter),
-            _refine(quarter, 4 * half),
-            nn.PixelShuffle(2),  # (B, half, side / 2, side / 2)
-            _refine(half, 4 * full),
-            nn.PixelShuffle(2),  # (B, full, side, side)
-        )
-        self.to_image = nn.Conv2d(full, channels, 3, padding=1)
-
-    def forward(self, h: Tensor) -> Tensor:
-        _require_latent(h, self.from_latent[0].in_features)
-        return torch.sigmoid(self.to_image(self.stages(self.from_latent(h))).float())  # (B, channels, side, side)
-
-
-def _refine(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(Conv3x3(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-
-
-class EncoderBesidePCA(nn.Module):
-    """An encoder and a linear map side by side, added. The linear map starts as PCA; the encoder learns what PCA cannot do."""
-
-    def __init__(self, encoder: Encoder, pixels: int):
-        super().__init__()
-        self.encoder = encoder
-        self.linear = nn.Linear(pixels, encoder.to_latent.out_features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.linear(x.flatten(1)) + self.encoder(x)  # (B, latent)
-
-
-class DecoderBesidePCA(nn.Module):
-    """The other way round: a linear map from latents to pixels, and a decoder that corrects it by up to ± 1.
-
-    In eval mode pixels are cut to [0, 1]; in training they are not, since a pixel outside would get no gradient.
-    """
-
-    def __init__(self, decoder: Decoder, shape: tuple[int, int, int]):
-        super().__init__()
-        self.decoder = decoder
-        self.linear = nn.Linear(decoder.from_latent[0].in_features, math.prod(shape))
-        self.shape = shape
-
-    def forward(self, h: Tensor) -> Tensor:
-        correction = 2 * self.decoder(h) - 1
-        x = self.linear(h).float().unflatten(1, self.shape) + correction
-        return x if self.training else x.clamp(0, 1)  # (B, channels, side, side)
 
 
 class ResidualEncoder(nn.Module):
@@ -296,14 +239,12 @@ class Reader(nn.Module):
 
 
 def build(recipe: Recipe, channels: int, side: int, seed: int) -> nn.ModuleDict:
-    """Freshly initialised networks for `recipe`, the same for the same seed."""
+    """Freshly initialised networks for `recipe`, the same for the same seed. Raises UserError where they cannot be built."""
+    _require_form(recipe, side)
     torch.manual_seed(seed)
     networks = nn.ModuleDict({"encoder": _encoder(recipe, channels, side)})
     if recipe.objective == "reconstruct" or recipe.decoder:
         networks["decoder"] = _decoder(recipe, channels, side)
-        if recipe.beside_pca:
-            networks["encoder"] = EncoderBesidePCA(networks["encoder"], channels * side**2)
-            networks["decoder"] = DecoderBesidePCA(networks["decoder"], (channels, side, side))
     if recipe.objective.startswith("contrast"):
         networks["projection"] = ProjectionHead(recipe.latent, projection=recipe.projection)
     if recipe.head:
@@ -312,6 +253,30 @@ def build(recipe: Recipe, channels: int, side: int, seed: int) -> nn.ModuleDict:
     if recipe.reader:
         networks["reader"] = Reader(channels, recipe.reader_widths)
     return networks.to(memory_format=torch.channels_last)
+
+
+def _require_form(recipe: Recipe, side: int) -> None:
+    """Raise UserError where networks of the recipe's widths and folds do not take, or give, images of `side` × `side` pixels."""
+    folded, plain = ({"folds": "widths"}, {}) if recipe.folds else ({}, {"widths": recipe.encoder})
+    if recipe.objective == "reconstruct" or recipe.decoder:
+        folded["decoder_folds"] = "decoder_widths"
+    if recipe.reader:
+        plain["reader_widths"] = recipe.reader
+    for name, widths in folded.items():
+        folds, channels = getattr(recipe, name), getattr(recipe, widths)
+        if not folds or len(folds) != len(channels) or side % math.prod(folds):
+            needed = f"both need one value for each stage, and the product of the folds must divide {side}"
+            raise UserError(f"{name}={folds} and {widths}={channels} do not fit images of side {side}: {needed}")
+    for name, training in plain.items():
+        smallest = min(side, training.views.side or side)
+        most = (smallest - 1).bit_length() - 1  # each stage halves the side, rounded down, of what `whiten` leaves
+        if not 1 <= len(getattr(recipe, name)) <= most:
+            raise UserError(f"{name}={getattr(recipe, name)} do not fit images of side {smallest}: give one to {most} of them")
+    fixed = [recipe.together] if recipe.objective == "reconstruct" else []
+    if recipe.folds or recipe.objective == "pca":
+        fixed += [recipe.encoder.views, recipe.classifier.views]
+    if wrong := {views.side for views in fixed} - {0, side}:
+        raise UserError(f"views of side {wrong.pop()} do not fit: these networks take and give images of side {side} alone")
 
 
 def _encoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
@@ -323,8 +288,6 @@ def _encoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
 
 
 def _decoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
-    if not recipe.decoder_folds:
-        return Decoder(channels, recipe.decoder_widths, side, recipe.latent)
     form = recipe.decoder_folds, recipe.decoder_widths, recipe.depth, recipe.latent, recipe.sigmoid
     decoder = ResidualDecoder(channels, side, *form)
     # Frozen latents come in any scale: a first BatchNorm takes it away, as in `Classifier`.
@@ -332,16 +295,13 @@ def _decoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
 
 
 def start_from_images(networks: nn.ModuleDict, images: Tensor) -> None:
-    """Set, in place, what does not start at random: PCA, the linear maps beside networks, and the layer of an encoder that whitens.
+    """Set, in place, what does not start at random: PCA, and the layer of an encoder that whitens.
 
     images: the training set, uint8 (N, C, H, W).
     """
     encoder = networks["encoder"]
     if isinstance(encoder, LinearEncoder):
         encoder.load_state_dict(fit_pca(images, encoder.to_latent.out_features)["encoder"].state_dict())
-    if isinstance(encoder, EncoderBesidePCA):
-        start_from_pca(networks, fit_pca(images, encoder.linear.out_features))
-        encoder = encoder.encoder
     if isinstance(encoder, Encoder):
         whiten(encoder, images)
 
@@ -360,12 +320,6 @@ def whiten(encoder: Encoder, images: Tensor) -> None:
     filters = torch.cat([filters, -filters])
     encoder.whiten.weight.copy_(filters.view_as(encoder.whiten.weight))
     encoder.whiten.bias.copy_(-filters @ patches.mean(0))
-
-
-def start_from_pca(networks: nn.ModuleDict, pca: nn.ModuleDict) -> None:
-    """Set the linear maps beside an encoder and a decoder to `pca`, in place: training starts where PCA ends."""
-    networks["encoder"].linear.load_state_dict(pca["encoder"].to_latent.state_dict())
-    networks["decoder"].linear.load_state_dict(pca["decoder"].to_image[0].state_dict())
 
 
 def signature(recipe: Recipe, networks: nn.ModuleDict) -> str:

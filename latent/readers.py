@@ -4,6 +4,7 @@ Readers of growing power say what latents lay open (usable information, Xu et al
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -22,19 +23,26 @@ from latent.train import fit, make_optimizers, require_numbers
 Measure = Callable[[], dict[str, float]]
 
 
-def train_readers(networks: nn.ModuleDict, recipe: Recipe, data: Dataset, seed: int, device: torch.device) -> dict[str, list[dict]]:
+def train_readers(
+    networks: nn.ModuleDict,
+    recipe: Recipe,
+    data: Dataset,
+    seed: int,
+    device: torch.device,
+    around: Callable[[str], AbstractContextManager] = nullcontext,
+) -> dict[str, list[dict]]:
     """What follows on frozen latents: a classifier (where none was trained with the encoder), a decoder and a reader (where asked for).
 
-    Returns the curves of each.
+    around: from the name of each to the context that it is trained in. Returns the curves of each.
     """
     freeze(networks["encoder"])
+    trainings = {"classifier": train_classifier} if trained_with(recipe) != "classifier" else {}
+    trainings |= {"decoder": train_decoder} if recipe.decoder else {}
+    trainings |= {"reader": train_reader} if recipe.reader else {}
     curves = {}
-    if trained_with(recipe) != "classifier":
-        curves["classifier"] = train_classifier(networks, recipe, data, seed, device)
-    if recipe.decoder:
-        curves["decoder"] = train_decoder(networks, recipe, data, seed, device)
-    if "reader" in networks:
-        curves["reader"] = train_reader(networks, recipe, data, seed, device)
+    for stage, train in trainings.items():
+        with around(stage):
+            curves[stage] = train(networks, recipe, data, seed, device)
     return curves
 
 

@@ -1,7 +1,8 @@
 """All hyper-parameters of all experiments. A recipe is data: same code, other numbers.
 
 Scales: `cpu` (two cores, the default and the one whose results are shipped), `gpu` (one card), `study` (objectives compared with
-all else equal), `tiny` (tests). How each value was chosen, on the validation set, stands in results/trials.json and in the notebooks.
+all else equal), `demo` (the stand-ins, for `make demo`), `tiny` (tests). How each value was chosen, on the validation set, stands in
+results/trials.json and in the notebooks.
 """
 
 import ast
@@ -88,10 +89,9 @@ class Recipe:
     depth: int = 1  # pairs in each stage of residual networks
     grid: int = 1  # side of the last map of an encoder that is not residual
     latent: int = LATENT
-    decoder_folds: tuple[int, ...] = ()  # of a residual decoder
+    decoder_folds: tuple[int, ...] = ()  # of the decoder's stages
     decoder_widths: tuple[int, ...] = (16, 64, 128)
-    beside_pca: bool = False  # whether the autoencoder starts from PCA and learns what that cannot do
-    sigmoid: bool = False  # whether a residual decoder ends in one
+    sigmoid: bool = False  # whether the decoder ends in one
     together: Views = Views()  # views that an autoencoder's input and target share; `encoder.views` then touch the input alone
     reader_widths: tuple[int, ...] = (64, 128, 256)
     temperature: float = 0.2  # of the contrastive losses
@@ -136,14 +136,18 @@ HANDWRITING = Views(shift=2, rotate=12, zoom=0.85, stretch=0.25)
 # The usual crop and mirror of CIFAR-10; objects stay recognisable.
 OBJECTS = Views(shift=3, flip=True)
 
-RECIPES: dict[str, dict[str, Recipe]] = {"cpu": {}, "gpu": {}, "study": {}, "tiny": {}}
+RECIPES: dict[str, dict[str, Recipe]] = {"cpu": {}, "gpu": {}, "study": {}, "demo": {}, "tiny": {}}
 RECIPES["cpu"] = {
     "mnist-ae": Recipe(
         "mnist",
         "reconstruct",
-        # Reconstruction wants many steps more than large batches.
-        Training(epochs=6, batch=128, optimizer="muon", learning_rate=0.1, warmup=0.05),
-        grid=3,  # a decoder must know where the stroke was
+        # A larger `rest` kills the sigmoid: pixels that it holds at nought get no gradient any more.
+        Training(epochs=16, batch=64, optimizer="muon", learning_rate=0.1, rest=0.02, beta2=0.99, warmup=0.05, settle=0.5),
+        folds=(4,),  # 7×7: a decoder must know where the stroke was
+        widths=(96,),
+        decoder_folds=(4,),
+        decoder_widths=(96,),
+        sigmoid=True,
         classifier=Training(epochs=6, batch=1024, views=HANDWRITING, copies=4),
     ),
     "mnist-guided": Recipe(
@@ -169,9 +173,14 @@ RECIPES["cpu"] = {
     "cifar-ae": Recipe(
         "cifar10",
         "reconstruct",
-        Training(epochs=6, batch=64),
-        grid=3,
-        beside_pca=True,  # colour and layout are linear: the network is free to learn the rest
+        # Many steps want small batches; near the end an image no longer depends on its batch, as when it is judged.
+        Training(epochs=16, batch=64, optimizer="muon", learning_rate=0.1, rest=0.05, beta2=0.99, warmup=0.05, settle=0.75),
+        folds=(4, 2),  # 8×8, then 4×4: nothing is pooled away
+        widths=(96, 144),
+        decoder_folds=(4, 2),
+        decoder_widths=(96, 144),
+        depth=2,
+        together=Views(flip=True),
         classifier=Training(epochs=6, batch=1024, views=OBJECTS, copies=4),
     ),
     "cifar-guided": Recipe(
@@ -225,7 +234,7 @@ for _name, _recipe in RECIPES["cpu"].items():
     )
     if _recipe.objective == "reconstruct":
         _form = {name: getattr(RECIPES["gpu"][_name], f"decoder_{name}") for name in ("folds", "widths")}
-        RECIPES["gpu"][_name] = replace(RECIPES["gpu"][_name], **_form, beside_pca=False, decoder=None)
+        RECIPES["gpu"][_name] = replace(RECIPES["gpu"][_name], **_form, decoder=None)
 
 # Objectives compared with all else equal: one encoder, one optimizer and schedule, one number of epochs, the same readers.
 STUDY = (
@@ -263,7 +272,8 @@ def _study(dataset: str, row: str) -> Recipe:
         objective,
         encoder=replace(muon, views=views),
         classifier=replace(contrastive.classifier, copies=2),
-        decoder=replace(muon, epochs=3, batch=128),
+        # Latents of photographs have outliers: moments that follow them until the end do not fit what is judged.
+        decoder=replace(muon, epochs=3, batch=128, settle=0.3 if dataset == "cifar10" else 1.0),
         reader=replace(muon, epochs=4, label_smoothing=0.1, views=weak),
         grid=3,
         decoder_folds=(4, 2) if dataset == "cifar10" else (4,),
@@ -289,6 +299,12 @@ for _name, _recipe in RECIPES["cpu"].items():
         classifier=replace(_recipe.classifier, epochs=2, batch=128, copies=1),
         reader=_recipe.reader and replace(_recipe.reader, epochs=1, batch=128),
     )
+
+# The networks of cpu in seconds, for the embedded stand-ins of a thousand images: steps enough to see what each way of learning does.
+for _name, _recipe in RECIPES["cpu"].items():
+    _epochs = {"contrast": 8, "contrast_labels": 4, "reconstruct": 6, "classify": 6}[_recipe.objective]
+    _brief = {stage: replace(training, epochs=6, batch=128) for stage in STAGES if (training := getattr(_recipe, stage))}
+    RECIPES["demo"][_name] = replace(_recipe, **_brief | {"encoder": replace(_recipe.encoder, epochs=_epochs, batch=128)})
 
 
 def default_scale() -> str:

@@ -43,7 +43,7 @@ def verify(name: str, device: torch.device, splits: Sequence[str] = ("test",)) -
     keep_memory()
     record = next((record for record in results.read(name) if record["seed"] == 0), None)
     if record is None:
-        raise UserError(f"no result of {name} in {results.folder()}; run `latent train {name}`")
+        raise UserError(f"no result of {name} in {results.folder()}; {results.remedy(name, 0)}")
     recipe = Recipe.from_dict(record["recipe"])
     data = load(recipe.dataset)
     if data.digest != record["data"]["digest"]:

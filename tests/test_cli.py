@@ -40,7 +40,7 @@ def test_data_names_what_it_found(capsys):
     ("words", "told"),
     [
         (["train", "mnist-gan"], "unknown experiment 'mnist-gan'; choose one of: mnist-ae"),
-        (["train", "mnist-ae", "--recipe", "huge"], "unknown recipe 'huge'; choose one of: cpu, gpu, study, tiny"),
+        (["train", "mnist-ae", "--recipe", "huge"], "unknown recipe 'huge'; choose one of: cpu, gpu, study, demo, tiny"),
         (["train", "mnist-ae", "--device", "tpu"], "device 'tpu' is not on this machine; choose one of: "),
         (["trial", "mnist-ae", "epochs"], "'epochs' changes nothing; write NAME=VALUE"),
         (["verify"], "no result of mnist-ae"),

@@ -93,6 +93,12 @@ def test_a_stored_run_is_loaded_and_not_trained_again(monkeypatch):
     assert all(torch.equal(a, b) for a, b in zip(again.networks.state_dict().values(), first.networks.state_dict().values()))
 
 
+def test_a_run_of_the_study_is_not_trained_again_for_weights_that_nobody_keeps(monkeypatch):
+    monkeypatch.setattr(experiment, "run", lambda *_, **__: pytest.fail("trained again"))
+    with pytest.raises(UserError, match="the study keeps its measures and no weights"):
+        experiment.load_or_run("mnist-guided", "study", device=CPU)
+
+
 def test_a_batch_of_one_and_a_dataset_of_one_are_refused():
     found = small(load("cifar10"))
     for recipe, data_, told in (
@@ -109,7 +115,7 @@ def test_a_real_card_that_is_full_says_which_value_to_set(monkeypatch):
     recipe, whole = tiny("mnist-contrastive", batch=1000), torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(64 * 2**20 / whole)  # less than what one batch leaves for its backward pass
     try:
-        with pytest.raises(UserError, match=r"batches of 1000 do not fit into the memory of .*encoder.batch=500"):
+        with pytest.raises(UserError, match=r"encoder: batches of 1000 do not fit into the memory of .*encoder.batch=500"):
             experiment.run_and_store("mnist-contrastive", recipe, load("mnist"), 0, torch.device("cuda"))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
@@ -127,9 +133,21 @@ def test_a_full_graphics_card_says_which_value_to_set(monkeypatch):
         return loss
 
     monkeypatch.setitem(objectives.OBJECTIVES, "contrast", objective)
-    with pytest.raises(UserError, match=rf"{NAME}: batches of 128 do not fit .* `latent trial {NAME} encoder.batch=64`") as caught:
+    with pytest.raises(UserError, match=rf"{NAME}, encoder: batches of 128 do not fit .* try encoder.batch=64 with") as caught:
         experiment.run_and_store(NAME, tiny(NAME), small(load("cifar10")), 0, CPU)
     assert "\n" not in str(caught.value) and not list(results.folder().rglob("*.json"))
+
+
+@pytest.mark.parametrize("stage", ["classifier", "decoder", "reader"])
+def test_a_card_that_is_full_behind_the_encoder_says_in_which_training(monkeypatch, stage):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    recipe = in_depth("mnist-contrastive")
+    batch = getattr(recipe, stage).batch
+    monkeypatch.setattr(readers, f"train_{stage}", full)
+    with pytest.raises(UserError, match=rf"{stage}: batches of {batch} do not fit .* try {stage}.batch={batch // 2} with"):
+        experiment.run("mnist-contrastive", recipe, small(load("mnist")), 0, CPU)
 
 
 def test_who_asks_for_a_run_that_another_process_trains_waits_and_gets_it():
@@ -200,11 +218,11 @@ def test_moments_of_batchnorm_stay_once_they_are_settled(monkeypatch):
     assert not torch.equal(seen[0], seen[1]) and torch.equal(seen[1], seen[2]) and torch.equal(seen[2], seen[3])
 
 
-def test_results_of_gpu_and_study_lie_apart():
+def test_results_of_every_scale_but_cpu_lie_apart():
     recipe, found = tiny("mnist-guided"), small(data.load("mnist"))
-    for scale in ("gpu", "study"):
+    for scale in ("gpu", "study", "demo", "tiny"):
         experiment.run_and_store("mnist-guided", recipe, found, 0, CPU, scale)
         assert len(results.read("mnist-guided", scale)) == 1 and results.path("mnist-guided", 0, ".json", scale).parts[-3] == scale
-    assert results.read("mnist-guided") == []
+    assert results.read("mnist-guided", "cpu") == [] and results.folder("cpu") == results.folder("tiny").parent
     assert results.path("mnist-guided", 0, ".safetensors", "gpu").exists()
     assert not results.path("mnist-guided", 0, ".safetensors", "study").exists()

@@ -11,9 +11,9 @@ from torch import nn
 
 from latent import models, probe
 from latent.data import FORMS, load
+from latent.errors import UserError
 from latent.models import (
     Classifier,
-    Decoder,
     Encoder,
     ProjectionHead,
     Reader,
@@ -25,10 +25,9 @@ from latent.models import (
     freeze,
     parameter_count,
     signature,
-    start_from_pca,
     whiten,
 )
-from latent.recipes import EXPERIMENTS, Training, find_recipe
+from latent.recipes import EXPERIMENTS, Training, change, find_recipe
 from latent.search.trials import flat
 
 
@@ -40,8 +39,9 @@ def test_an_encoder_gives_one_vector_of_128(channels, side, grid):
 
 
 @pytest.mark.parametrize(("channels", "side"), FORMS.values())
-def test_a_decoder_gives_pixels_in_range_even_for_extreme_latents(channels, side):
-    decoder = Decoder(channels, (4, 8, 16), side).eval()
+@pytest.mark.parametrize("sigmoid", [True, False])
+def test_a_decoder_gives_pixels_in_range_even_for_extreme_latents(channels, side, sigmoid):
+    decoder = ResidualDecoder(channels, side, (2, 2), (4, 8), sigmoid=sigmoid).eval()
     x = decoder(1e4 * torch.randn(3, 128))
     assert x.shape == (3, channels, side, side) and x.min() >= 0 and x.max() <= 1 and x.dtype == torch.float32
 
@@ -49,19 +49,19 @@ def test_a_decoder_gives_pixels_in_range_even_for_extreme_latents(channels, side
 @pytest.mark.parametrize(
     "image", [torch.rand(2, 1, 28, 28), torch.rand(2, 3, 32, 32), torch.rand(2, 784), torch.rand(2, 3072), torch.rand(128)]
 )
-@pytest.mark.parametrize("network", [Classifier(), Decoder(1), ProjectionHead()])
+@pytest.mark.parametrize("network", [Classifier(), ResidualDecoder(1, 28, (4,), (8,)), ProjectionHead()])
 def test_nothing_behind_the_encoder_takes_an_image(network, image):
     with pytest.raises(TypeError, match="encode images first"):
         network(image)
 
 
-def test_encoders_have_three_stages_that_halve_the_side_and_decoders_double_it_twice():
-    encoder, decoder, x = Encoder(3, (4, 6, 8)), Decoder(3, (4, 6, 8)), torch.rand(2, 3, 32, 32)
+def test_encoders_have_three_stages_that_halve_the_side_and_decoders_unfold_it():
+    encoder, decoder, x = Encoder(3, (4, 6, 8)), ResidualDecoder(3, 32, (4, 2), (6, 8)), torch.rand(2, 3, 32, 32)
     sides = [(x := stage(x)).shape[1:] for stage in (encoder.whiten, *encoder.stages)]
     assert sides == [(24, 31, 31), (4, 15, 15), (6, 7, 7), (8, 3, 3)]
-    x = decoder.from_latent(torch.rand(2, 128))
-    sides = [(x := stage(x)).shape[2] for stage in decoder.stages]
-    assert sides == [8, 8, 16, 16, 32]
+    x = decoder.from_latent(torch.rand(2, 128)).permute(0, 3, 1, 2)
+    sides = [(x := stage(x)).shape[1:] for stage in (*decoder.stages, decoder.to_image)]
+    assert sides == [(8, 4, 4), (24, 4, 4), (24, 4, 4), (6, 8, 8), (6, 8, 8), (3, 32, 32)]
 
 
 def test_an_image_is_encoded_the_same_alone_and_in_a_batch():
@@ -79,23 +79,6 @@ def test_bfloat16_moves_latents_by_less_than_three_percent(name):
     with torch.autocast("cpu", torch.bfloat16):
         rounded = encoder(images).float()
     assert (rounded - exact).norm() < 0.03 * exact.norm()
-
-
-def test_an_autoencoder_beside_pca_starts_as_pca_and_stays_an_image_when_judged():
-    recipe = replace(find_recipe("cifar-ae", "tiny"), beside_pca=True)
-    networks = build(recipe, 3, 16, seed=0)
-    images = load("cifar10").train.images[:600, :, ::2, ::2]  # PCA of a quarter of the pixels takes a sixtieth of the time
-    pca = fit_pca(images)
-    start_from_pca(networks, pca)
-    x = images[:8].float() / 255
-    without_correction = networks["encoder"].linear(x.flatten(1))
-    assert torch.allclose(without_correction, pca["encoder"](x), atol=1e-3)
-    linear = networks["decoder"].linear(without_correction).view_as(x)
-    assert torch.allclose(linear.clamp(0, 1), pca["decoder"](pca["encoder"](x)), atol=1e-3)
-    h = networks["encoder"](x)
-    assert h.shape == (8, 128)
-    judged = freeze(networks["decoder"])(50 * h)
-    assert judged.min() == 0 and judged.max() == 1 and (judged - linear).abs().min() <= 1
 
 
 def test_frozen_means_weights_and_buffers():
@@ -147,7 +130,7 @@ def test_a_frozen_encoder_has_no_gradient_but_lets_one_through():
 def test_the_same_seed_builds_the_same_networks_and_another_others():
     first, second, other = (build(tiny("cifar-ae"), *FORMS["cifar10"], seed).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not torch.equal(first["encoder.encoder.to_latent.weight"], other["encoder.encoder.to_latent.weight"])
+    assert not torch.equal(first["encoder.to_latent.weight"], other["encoder.to_latent.weight"])
 
 
 def other_values(recipe):
@@ -243,3 +226,41 @@ def test_folding_keeps_every_pixel():
     nn.init.dirac_(mix.weight)
     x = torch.rand(2, 1, 8, 8)
     assert torch.allclose(nn.PixelShuffle(2)(mix(fold(x))), x, atol=1e-6)
+
+
+UNFIT = [
+    ("cifar-ae", {"widths": "(8,)"}, r"folds=\(4, 2\) and widths=\(8,\) do not fit .* one value for each stage"),
+    ("cifar-ae", {"decoder_widths": "(8, 8, 8)"}, "decoder_widths"),
+    ("cifar-ae", {"decoder_folds": "()", "decoder_widths": "()"}, "decoder_folds"),
+    ("cifar-ae", {"folds": "(4, 3)"}, "must divide 32"),
+    ("cifar-ae", {"decoder_folds": "(5, 2)"}, "must divide 32"),
+    ("cifar-ae", {"encoder.views.side": "24"}, "views of side 24"),
+    ("cifar-ae", {"classifier.views.side": "24"}, "views of side 24"),
+    ("cifar-ae", {"together.side": "24"}, "views of side 24"),
+    ("mnist-ae", {"folds": "(8,)"}, "must divide 28"),
+    ("mnist-guided", {"objective": "reconstruct"}, "decoder_folds"),
+    ("cifar-contrastive", {"widths": "()"}, "give one to 4"),
+    ("cifar-contrastive", {"widths": "(8, 8, 8, 8, 8)"}, "give one to 4"),
+    ("cifar-contrastive", {"encoder.views.side": "4"}, "images of side 4: give one to 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "told"), UNFIT)
+def test_widths_folds_and_sides_that_make_no_network_are_refused_in_one_line(name, changes, told):
+    recipe = change(find_recipe(name, "tiny"), changes)
+    with pytest.raises(UserError, match=told) as caught:
+        build(recipe, *FORMS[recipe.dataset], 0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_reader_that_takes_no_image_is_refused():
+    recipe = replace(find_recipe("mnist-guided", "gpu"), reader_widths=(4,) * 5)
+    with pytest.raises(UserError, match="reader_widths"):
+        build(recipe, *FORMS["mnist"], 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_an_encoder_of_any_number_of_stages_that_is_not_refused_takes_images(count):
+    recipe = replace(find_recipe("cifar-contrastive", "tiny"), widths=(4,) * count)
+    networks = build(recipe, *FORMS["cifar10"], 0)
+    assert all(networks["encoder"](torch.rand(2, 3, side, side)).shape == (2, 128) for side in (24, 32))

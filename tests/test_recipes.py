@@ -27,7 +27,7 @@ def test_a_recipe_of_another_version_is_refused():
 def test_unknown_names_are_refused():
     with pytest.raises(UserError, match="mnist-ae"):
         find_recipe("mnist-gan")
-    with pytest.raises(UserError, match="cpu, gpu, study, tiny"):
+    with pytest.raises(UserError, match="cpu, gpu, study, demo, tiny"):
         find_recipe("mnist-ae", "huge")
 
 
@@ -54,6 +54,13 @@ def test_a_value_that_cannot_be_is_refused(place, text):
 def test_a_value_that_does_not_exist_is_refused(changes):
     with pytest.raises(UserError, match="one of"):
         change(find_recipe("mnist-ae", "tiny"), changes)
+
+
+def test_longer_recipes_do_not_lengthen_the_demonstration():
+    for name, recipe in recipes.RECIPES["demo"].items():
+        trainings = [getattr(recipe, stage) for stage in recipes.STAGES if getattr(recipe, stage)]
+        assert sum(training.epochs for training in trainings) <= 24 and max(training.batch for training in trainings) <= 128
+        assert (recipe.widths, recipe.objective) == (find_recipe(name).widths, find_recipe(name).objective)
 
 
 def test_recipes_are_read_without_waiting_for_torch():

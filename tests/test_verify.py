@@ -29,5 +29,5 @@ def test_verify_notices_every_false_claim():
 
 
 def test_missing_results_are_an_error_that_says_what_to_run():
-    with pytest.raises(UserError, match="latent train mnist-ae"):
+    with pytest.raises(UserError, match="latent train mnist-ae --seed 0 --recipe tiny"):
         verify.verify("mnist-ae", CPU)

@@ -60,15 +60,6 @@ def flat(values: dict, before: str = "") -> dict[str, object]:
     return {place: value for pair in pairs for place, value in pair.items()}
 
 
-def by_views(name: str) -> list[dict]:
-    """The trials of an experiment that differ in nothing but the encoder's views, as they were tried: the largest such group."""
-    groups: dict[tuple, list[dict]] = {}
-    for row in (row for row in read() if _is_of(row, name)):
-        rest = {place: value for place, value in flat(row["recipe"]).items() if not place.startswith("encoder.views.")}
-        groups.setdefault((row["images"], row["seed"], json.dumps(rest)), []).append(row)
-    return max(groups.values(), key=len, default=[])
-
-
 HEADER = ["row", "images", "epochs", "classifier %", "kNN-5 %", "MAE", "decision", "reason"]
 
 

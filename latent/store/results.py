@@ -1,6 +1,6 @@
 """The store: results/<experiment>/seed<n>.json with everything measured, and seed<n>.safetensors with the weights.
 
-What the scales `gpu` and `study` give lies apart, in results/gpu/ and results/study/.
+What a scale other than `cpu` gives lies apart, in results/<scale>/.
 """
 
 import hashlib
@@ -23,7 +23,6 @@ from latent.recipes import RECIPES, Recipe, default_scale
 from latent.store import files
 
 PROJECT = Path(__file__).resolve().parents[2]
-APART = ("gpu", "study")  # whose results are kept beside those of cpu
 
 
 def folder(scale: str | None = None) -> Path:
@@ -33,7 +32,7 @@ def folder(scale: str | None = None) -> Path:
     """
     scale = scale or default_scale()
     place = Path(os.environ.get("LATENT_RESULTS") or PROJECT / ("build/embedded/results" if uses_standin() else "results")).resolve()
-    return place / scale if scale in APART else place
+    return place if scale == "cpu" else place / scale
 
 
 def path(experiment: str, seed: int, suffix: str, scale: str | None = None) -> Path:
@@ -43,7 +42,7 @@ def path(experiment: str, seed: int, suffix: str, scale: str | None = None) -> P
 
 def is_current(record: dict, recipe: Recipe, data: Dataset, networks: nn.ModuleDict) -> bool:
     """Whether `record` was made by this recipe, on this data, with these networks."""
-    return _made_with(record) == (recipe.as_dict(), data.digest, signature(recipe, networks))
+    return _made_with(record) == (data.digest, signature(recipe, networks))
 
 
 def is_stale(record: dict) -> bool:
@@ -55,7 +54,8 @@ def is_stale(record: dict) -> bool:
 def _signatures(experiment: str) -> set[str]:
     """Of today's recipes of an experiment, one for each scale."""
     recipes = [recipes[experiment] for recipes in RECIPES.values() if experiment in recipes]
-    return {signature(recipe, build(recipe, *FORMS[recipe.dataset], seed=0)) for recipe in recipes}
+    with torch.random.fork_rng(devices=[]):  # who reads results draws the same numbers after it as before
+        return {signature(recipe, build(recipe, *FORMS[recipe.dataset], seed=0)) for recipe in recipes}
 
 
 def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | None, scale: str | None = None) -> dict:
@@ -72,17 +72,24 @@ def write(experiment: str, seed: int, record: dict, networks: nn.ModuleDict | No
 
 
 def read(experiment: str, scale: str | None = None) -> list[dict]:
-    """The records of an experiment, by seed. Seeds of another recipe, model or data than the first one's are left out.
+    """The records of an experiment, by seed: those that are not stale (all, where each one is) and of the first one's recipe and data.
 
     Raises UserError at a record that is damaged, or that is of another experiment or seed than its place says.
     """
     seeds = {file.stem.removeprefix("seed"): file for file in (folder(scale) / experiment).glob("seed*.json")}
-    records = [_read(experiment, int(seed), seeds[seed]) for seed in sorted(filter(str.isdecimal, seeds), key=int)]
+    records = [_read(experiment, int(seed), seeds[seed], scale) for seed in sorted(filter(str.isdecimal, seeds), key=int)]
+    records = [record for record in records if not is_stale(record)] or records
     return [record for record in records if _made_with(record) == _made_with(records[0])]
 
 
-def _read(experiment: str, seed: int, file: Path) -> dict:
-    remedy = f"run `latent train {experiment} --seed {seed}`"
+def remedy(experiment: str, seed: int, scale: str | None = None) -> str:
+    """What to do where a seed has no result, or none that can be used."""
+    scale = scale or default_scale()
+    return f"run `latent train {experiment} --seed {seed}{'' if scale == 'cpu' else f' --recipe {scale}'}`"
+
+
+def _read(experiment: str, seed: int, file: Path, scale: str | None) -> dict:
+    to_do = remedy(experiment, seed, scale)
     try:
         record = json.loads(files.read(file))
         place = record["experiment"], record["seed"]
@@ -90,9 +97,9 @@ def _read(experiment: str, seed: int, file: Path) -> dict:
         if not all(map(math.isfinite, record["measures"].values())):
             raise ValueError("a measure is no number")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise UserError(f"{file} is damaged or of another version; {remedy}") from error
+        raise UserError(f"{file} is damaged or of another version; {to_do}") from error
     if place != (experiment, seed):
-        raise UserError(f"{file} is a record of {place[0]}, seed {place[1]}, not of {experiment}, seed {seed}; {remedy}")
+        raise UserError(f"{file} is a record of {place[0]}, seed {place[1]}, not of {experiment}, seed {seed}; {to_do}")
     return record
 
 
@@ -102,22 +109,22 @@ def _needed(recipe: dict) -> list[str]:
 
 
 def _made_with(record: dict) -> tuple:
-    return record["recipe"], record["data"]["digest"], record["signature"]
+    return record["data"]["digest"], record["signature"]  # which holds the recipe
 
 
 def load_weights(experiment: str, seed: int, networks: nn.ModuleDict, scale: str | None = None) -> nn.ModuleDict:
     """Fill `networks` with stored weights. Raises UserError if there are none, or they are not those of the record, or do not fit."""
-    file, remedy = path(experiment, seed, ".safetensors", scale), f"run `latent train {experiment} --seed {seed}`"
+    file, to_do = path(experiment, seed, ".safetensors", scale), remedy(experiment, seed, scale)
     record = next((record for record in read(experiment, scale) if record["seed"] == seed), None)
     if record is None or not file.exists():
-        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder(scale)}; {remedy}")
+        raise UserError(f"no weights of {experiment}, seed {seed}, in {folder(scale)}; {to_do}")
     content = files.read(file)
     if hashlib.sha256(content).hexdigest() != record.get("weights"):
-        raise UserError(f"{file} is damaged or not the file that seed{seed}.json was stored with; restore it, or {remedy}")
+        raise UserError(f"{file} is damaged or not the file that seed{seed}.json was stored with; restore it, or {to_do}")
     try:
         networks.load_state_dict(unpack(load(content)))
     except (RuntimeError, ValueError, SafetensorError) as error:
-        raise UserError(f"{file.name} of {experiment} does not fit its recipe; {remedy}") from error
+        raise UserError(f"{file.name} of {experiment} does not fit its recipe; {to_do}") from error
     return networks
 
 

@@ -38,7 +38,7 @@ OBJECTIVES = {
 def step(name: str) -> dict[str, torch.Tensor]:
     """Loss, gradients and running statistics after one step on 16 images, without views or dropout, whose draws are each process's own."""
     recipe = recipes.find_recipe(name, "tiny")
-    recipe = replace(recipe, dropout=0.0, encoder=replace(recipe.encoder, views=Views()))
+    recipe = replace(recipe, dropout=0.0, together=Views(), encoder=replace(recipe.encoder, views=Views()))
     found = load(recipe.dataset)
     networks = models.build(recipe, found.channels, found.side, seed=0).train()
     if recipe.objective != "classify":
@@ -148,7 +148,7 @@ def start(count: int, results: Path) -> subprocess.Popen:
 
 
 def record(results: Path) -> dict:
-    return json.loads((results / NAME / "seed0.json").read_text())
+    return json.loads((results / "tiny" / NAME / "seed0.json").read_text())
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def kill_one_after_the_first_epoch(job: subprocess.Popen, checkpoint: Path, writ
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "writer", "after"), [(2, True, 1), (2, False, 1), (1, True, 2)])
 def test_a_process_that_dies_ends_the_job_and_another_number_of_them_goes_on(tmp_path, before, writer, after):
-    checkpoint = tmp_path / f"checkpoints/{NAME}-seed0.pt"
+    checkpoint = tmp_path / f"tiny/checkpoints/{NAME}-seed0.pt"
     job = start(before, tmp_path)
     kill_one_after_the_first_epoch(job, checkpoint, writer)
     _, error = job.communicate(timeout=200)
@@ -179,7 +179,7 @@ def test_a_process_that_dies_ends_the_job_and_another_number_of_them_goes_on(tmp
     assert "[rank" not in error, error  # no traceback of the one that is left, but a line:
     assert before == 1 or "latent: another process of this training has died" in error or "the same command goes on" in error
     [done] = checkpoints.read(checkpoint)["curves"]
-    assert not (tmp_path / NAME / "seed0.json").exists()
+    assert not (tmp_path / "tiny" / NAME / "seed0.json").exists()
 
     job = start(after, tmp_path)
     _, error = job.communicate(timeout=200)

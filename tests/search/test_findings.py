@@ -8,7 +8,7 @@ from latent.store import results
 
 
 def test_an_account_of_a_study_that_is_damaged_is_named():
-    file = results.folder() / "sweeps/any.json"
+    file = results.folder("cpu") / "sweeps/any.json"
     file.parent.mkdir(parents=True)
     for content in ("", "{", "[]", "null", '{"experiment": "mnist-ae"}'):
         file.write_text(content)

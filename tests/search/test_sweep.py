@@ -47,7 +47,7 @@ def test_a_sweep_starts_from_the_recipe_reads_no_test_set_and_goes_on_where_it_w
     [found] = findings.read("mnist-guided")
     assert found["trials"] == {"complete": 4, "pruned": 0, "failed": 0} and found["images"] == 200 and "stand-in" in found["data"]
     assert found["start"] is not None and found["best"] >= found["start"]
-    pictures = results.folder().parent / "figures"
+    pictures = results.folder("cpu").parent / "figures"
     assert {file.name for file in pictures.iterdir()} == {f"sweep-mnist-guided-{kind}.png" for kind in ("importance", "slices")}
 
     assert cli.main([*words, *options, "4"]) == 0  # enough are finished
@@ -116,7 +116,7 @@ def test_a_glance_is_a_measure_that_no_temperature_can_move(name):
 def test_wrong_input_is_one_line_and_leaves_no_study(words, told, capsys):
     assert cli.main(["sweep", "mnist-ae", *words, "--recipe", "tiny", "--device", "cpu"]) == 2
     error = capsys.readouterr().err
-    assert told in error and error.count("\n") == 1 and not list(results.folder().rglob("*.json*"))
+    assert told in error and error.count("\n") == 1 and not list(results.folder("cpu").rglob("*.json*"))
 
 
 def test_a_journal_with_half_a_line_is_one_line(capsys):

@@ -80,6 +80,7 @@ def rows(folder: Path, effort: float) -> list[tuple[str, str]]:
     trap = Trap(folder / "sprung")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LATENT_RESULTS", str(folder / "results"))
+        patch.setenv("LATENT_RECIPE", "tiny")
         patch.setenv("LATENT_DATA", str(folder / "data"))
         take_the_small_ones_for_right(patch)
         kinds = [*_of_a_training(folder, chance, count), _checkpoints(folder / "a.pt", chance, count, trap)]

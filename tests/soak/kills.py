@@ -74,9 +74,9 @@ class Trainings:
     def _check(self, kind, code: int) -> None:
         """What is on the disk is whole, and the process ended as it should."""
         line = processes.last_line(self.said)
-        if (checkpoint := self.results / "checkpoints" / f"{self.experiment}-seed0.pt").exists():
+        if (checkpoint := self.results / "tiny/checkpoints" / f"{self.experiment}-seed0.pt").exists():
             checkpoints.read(checkpoint)
-        if (record := self.results / self.experiment / "seed0.json").exists():
+        if (record := self.results / "tiny" / self.experiment / "seed0.json").exists():
             json.loads(record.read_text())
         if code == 0 or ": train accuracy" in line:
             self._finish()
@@ -96,12 +96,13 @@ class Trainings:
 
 def outcome(results: Path, experiment: str) -> tuple[bytes, dict]:
     """The bytes of the weights, and the record without the seconds, which no two runs share."""
-    record = json.loads((results / experiment / "seed0.json").read_text())
+    folder = results / "tiny" / experiment
+    record = json.loads((folder / "seed0.json").read_text())
     for curve in record["curves"].values():
         for row in curve:
             del row["seconds"]
     del record["seconds"]
-    return (results / experiment / "seed0.safetensors").read_bytes(), record
+    return (folder / "seed0.safetensors").read_bytes(), record
 
 
 def rows(folder: Path, effort: float) -> list[tuple[str, str]]:

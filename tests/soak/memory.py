@@ -41,8 +41,6 @@ def _measure(name: str, told: Path) -> None:
     data = Dataset("random", tuple("0123456789"), few, held_out, held_out, digest="", standin=True)
     short = replace(recipe, encoder=replace(recipe.encoder, epochs=1), classifier=replace(recipe.classifier, epochs=1))
     experiment.run(name, short, data, 0, torch.device("cpu"))
-    if recipe.beside_pca:
-        models.fit_pca(whole.images, recipe.latent)
     device.keep_memory()
     if recipe.objective != "classify":  # the second stage and the vote see all latents at once
         copies = torch.cat([torch.randn(len(whole), recipe.latent) for _ in range(recipe.classifier.copies)])

@@ -62,7 +62,7 @@ mount -t tmpfs -o size={room} tmpfs "$LATENT_RESULTS" || exit 77
 "$@" 2>"$SAID"; echo $?
 mount -o remount,size=64m "$LATENT_RESULTS"
 "$@" 2>/dev/null >&2; echo $?
-cp "$LATENT_RESULTS/mnist-guided/seed0.safetensors" "$KEPT"
+cp "$LATENT_RESULTS/tiny/mnist-guided/seed0.safetensors" "$KEPT"
 """
 
 

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 
 import pytest
+import torch
 from helpers import CPU, made, stored
 from safetensors.torch import save
 
@@ -19,7 +20,7 @@ def test_a_changed_recipe_data_or_model_makes_a_result_stale():
     assert results.is_current(run.record, run.recipe, run.data, run.networks)
     assert not results.is_current(run.record, replace(run.recipe, depth=2), run.data, run.networks)
     assert not results.is_current(run.record, run.recipe, replace(run.data, digest="other"), run.networks)
-    wider = models.build(replace(run.recipe, widths=(8, 8, 24)), 1, 28, 0)
+    wider = models.build(replace(run.recipe, widths=(24,)), 1, 28, 0)
     assert not results.is_current(run.record, run.recipe, run.data, wider)
 
 
@@ -59,7 +60,9 @@ def test_a_record_that_is_damaged_or_of_another_place_is_named():
     good = file.read_text()
     for content in ("", good[:-50], "[]", "null", '{"experiment": "mnist-ae", "seed": 0}', "\udcff".encode("utf-8", "surrogatepass")):
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with pytest.raises(UserError, match=r"mnist-ae/seed0.json is damaged or of another version; run `latent train mnist-ae --seed 0`"):
+        with pytest.raises(
+            UserError, match=r"mnist-ae/seed0.json is damaged or of another version; run `latent train mnist-ae --seed 0 --recipe tiny`"
+        ):
             results.read("mnist-ae")
     file.with_name("seed3.json").write_text(good)
     file.write_text(good)
@@ -91,5 +94,26 @@ def test_results_of_a_recipe_of_any_scale_are_of_today(scale):
 def test_seeds_of_another_recipe_are_not_averaged_with_the_first():
     run = stored()
     results.write("mnist-ae", 1, run.record | {"seed": 1}, None)
-    results.write("mnist-ae", 2, run.record | {"seed": 2, "recipe": replace(run.recipe, depth=3).as_dict()}, None)
+    gone = made("mnist-ae", 2, run.record["measures"], replace(run.recipe, depth=3))
+    results.write("mnist-ae", 2, gone, None)
     assert [record["seed"] for record in results.read("mnist-ae")] == [0, 1]
+
+
+def test_a_stale_first_seed_hides_none_of_today():
+    measures, recipe = {"test_accuracy": 98.76, "test_mae": 0.0123}, find_recipe("mnist-ae", "tiny")
+    for seed, depth in ((0, 3), (1, recipe.depth), (2, recipe.depth)):
+        results.write("mnist-ae", seed, made("mnist-ae", seed, measures, replace(recipe, depth=depth)), None)
+    assert [record["seed"] for record in results.read("mnist-ae")] == [1, 2]
+
+
+@pytest.mark.parametrize(("scale", "told"), [("cpu", "--seed 2`"), ("gpu", "--seed 2 --recipe gpu`"), (None, "--seed 2 --recipe tiny`")])
+def test_what_to_run_names_the_scale_where_it_is_not_the_default(scale, told):
+    with pytest.raises(UserError, match=f"run `latent train mnist-ae {told}"):
+        results.load_weights("mnist-ae", 2, models.build(find_recipe("mnist-ae", "tiny"), 1, 28, 0), scale)
+
+
+def test_reading_results_draws_no_random_number():
+    results._signatures.cache_clear()
+    results.write("mnist-ae", 0, made("mnist-ae", 0, {"test_accuracy": 98.76, "test_mae": 0.0123}), None)
+    before = torch.get_rng_state()
+    assert results.read("mnist-ae") and torch.equal(torch.get_rng_state(), before)
