@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 
 from latent.report import ReportError
 from latent.report.index import NOTEBOOKS, cover
-from latent.report.merge import check_run, merge
+from latent.report.merge import check_run, lift, merge
 from latent.store import files
 
 WET_TITLE = "Six encoders, one latent dimension"
@@ -36,11 +36,15 @@ def build_html(folder: Path, out: Path, authors: Sequence[str] = ()) -> Path:
 
 
 def wet(folder: Path, authors: Sequence[str] = ()) -> NotebookNode:
-    """The wet part as one notebook: the requirement map, then notebooks 01 to 07 of `folder`."""
+    """The wet part as one notebook, of notebooks 01 to 07 of `folder`.
+
+    Cells tagged `front` come first, then the requirement map, then those tagged `setting`, then all others in their order.
+    """
     check_names(authors)
     paths = [folder / f"{name}.ipynb" for name in NOTEBOOKS]
     merged = merge({path.stem: read(path) for path in paths})
-    merged.cells.insert(0, cover(merged))
+    index, front, setting = cover(merged), lift(merged, "front"), lift(merged, "setting")
+    merged.cells = [*front, *setting, index, *merged.cells]
     merged.metadata["title"] = WET_TITLE
     subtitle = f"Wet part of the mini-project · {COURSE}"
     merged.metadata["latent"] |= {"subtitle": subtitle, "authors": list(authors), "keywords": [digest(paths)]}

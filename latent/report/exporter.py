@@ -1,6 +1,5 @@
 """The nbconvert exporter `typst-pdf`: a notebook in, a PDF out."""
 
-import json
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -11,10 +10,10 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from latent.report import SIGNED, WARNED, ReportError, together, tree
-from latent.report.pieces import Piece, pieces
+from latent.report import SIGNED, WARNED, ReportError, floating, together, tree
+from latent.report.pieces import HALF_INCHES, Piece, pieces
 
-MARKDOWN = ("markdown", "cover", "caption", "notice")  # the kinds of pieces that pandoc reads
+MARKDOWN = ("markdown", "front", "cover", "caption", "notice")  # the kinds of pieces that pandoc reads
 NUMBERED = r"Question \d|\d+[.:)]"  # headings that count for themselves
 CONTENTS_FROM = 4  # headings; a shorter document needs no table of contents
 
@@ -23,8 +22,8 @@ class TypstPDFExporter(Exporter):
     """`jupyter nbconvert --to typst-pdf NOTEBOOK`.
 
     Code is hidden but for cells tagged `show`; nbconvert's own tags `remove_cell`, `remove_input` and `remove_output` hold as
-    everywhere. The notebook's metadata may hold `title` and, under `latent`, `subtitle`, `authors` and `keywords` (lists) and
-    `chapters` (each level-1 heading on a new page).
+    everywhere; the figures and tables of a cell tagged `beside` stand two in a row. The notebook's metadata may hold `title` and,
+    under `latent`, `subtitle`, `authors` and `keywords` (lists) and `chapters` (level-1 headings begin parts, and are no contents).
     """
 
     export_from_notebook = "PDF via Typst"
@@ -85,7 +84,10 @@ class Document:
             for name, data in sources.items():
                 Path(folder, name).write_bytes(data)
             try:
-                return typst.compile(Path(folder, "main.typ"), root=folder, ignore_system_fonts=True, format=form, **options)
+                inputs = floating.settle(Path(folder, "main.typ"))
+                return typst.compile(
+                    Path(folder, "main.typ"), root=folder, ignore_system_fonts=True, sys_inputs=inputs, format=form, **options
+                )
             except typst.TypstError as error:
                 raise ReportError(f"{self._place(error.diagnostic)}: Typst cannot set this: {error.message}") from error
 
@@ -96,10 +98,9 @@ class Document:
         parsed = {key: self.mender.name_headings(piece, parsed[key]) for piece in readable if (key := id(piece))}
         self.mender.pictures = {piece.label for piece in found if piece.label}
         blocks: list[dict] = []
-        contents = [tree.raw(f"#contents({json.dumps(self.chapters)})")] if len(self.labels) >= CONTENTS_FROM else []
+        if len(self.labels) >= CONTENTS_FROM and not self.chapters:
+            blocks.append(tree.raw("#contents()"))
         for piece in found:
-            if contents and piece.kind != "cover":
-                blocks.append(contents.pop())
             mended = self.mender.mend(piece, parsed[id(piece)]) if piece.kind in MARKDOWN else []
             if piece.kind == "caption":
                 self._attach(piece, mended, blocks)
@@ -109,7 +110,8 @@ class Document:
 
     def _shown(self, piece: Piece, mended: list[dict]) -> list[dict]:
         if piece.kind == "picture":
-            return [tree.picture(self.mender.add_file(piece.picture, piece.suffix), piece.width, piece.alt, piece.label)]
+            width = min(piece.width, HALF_INCHES) if piece.width and piece.beside else piece.width
+            return [tree.picture(self.mender.add_file(piece.picture, piece.suffix), width, piece.alt, piece.label)]
         if piece.kind == "maps":
             state = piece.text.replace("<", "\\u003c")
             return [tree.raw(f'<script type="application/json" data-maps>{state}</script>', "html")]
@@ -136,6 +138,8 @@ class Document:
             blocks[-1] = {"t": "Table", "c": [tree.EMPTY, [None, caption], *last["c"][2:]]}
         else:
             raise ReportError(f"{piece.place}: a caption stands under no figure or table; display it right after one")
+        if piece.beside and blocks[-4:-3] == blocks[-2:-1] and blocks[-3]["t"] in ("Figure", "Table"):  # each behind the same place
+            blocks[-3:] = [tree.row(blocks[-3], blocks[-1])]
 
     def unknown_formula(self, warnings: str) -> ReportError:
         """The error for pandoc's warnings, which quote the formula but not its place."""

@@ -47,9 +47,12 @@ def _numbered(blocks: list[dict]) -> list[dict]:
     """`blocks`, where a link without words, which a PDF prints as its page, says the number of its section or figure."""
     numbers: dict[str, str] = {}
     counts, drawn = [0, 0, 0, 0, 0, 0], 0
-    for block in blocks:
+    for block in (part for outer in blocks for part in tree.in_row(outer)):
         if block["t"] == "Header":
-            level, (label, _, _), _ = block["c"]
+            level, (label, classes, _), words = block["c"]
+            if "unnumbered" in classes:
+                numbers[label] = tree.plain(words)
+                continue
             counts = [*counts[: level - 1], counts[level - 1] + 1, *[0] * (6 - level)]
             numbers[label] = "§" + ".".join(map(str, counts[:level]))
         elif block["t"] == "Figure":

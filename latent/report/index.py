@@ -1,84 +1,95 @@
-"""What section 1.4 of the assignment asks of the report, and where each point is answered: the report's first page."""
+"""What sections 1.2 and 1.4 of the assignment ask for, and where each point is answered, before the report's first part."""
+
+import re
+from collections.abc import Iterator
 
 from nbformat import NotebookNode, v4
 
+from latent.report import ReportError
 from latent.report.pieces import figure_label, pieces
+from latent.report.tree import slug
 
-NOTEBOOKS = {  # name → head of its column in the map
-    "01_mnist_ae": "MNIST auto&shy;encoder",
-    "02_mnist_guided": "MNIST guided",
-    "03_mnist_contrastive": "MNIST con&shy;trastive",
-    "04_cifar_ae": "CIFAR auto&shy;encoder",
-    "05_cifar_guided": "CIFAR guided",
-    "06_cifar_contrastive": "CIFAR con&shy;trastive",
-    "07_interpolation_tsne": "All six",
-}
 AUTOENCODERS = ("01_mnist_ae", "04_cifar_ae")
+GUIDED = ("02_mnist_guided", "05_cifar_guided")
 STRUCTURED = ("03_mnist_contrastive", "06_cifar_contrastive")
-ENCODERS = tuple(NOTEBOOKS)[:6]
-COMPARISON = ("07_interpolation_tsne",)
+ALL = "07_interpolation_tsne"
+COMPARISON = (ALL,)
+NOTEBOOKS = tuple(sorted(AUTOENCODERS + GUIDED + STRUCTURED + COMPARISON))
+ENCODERS = NOTEBOOKS[:6]
+COLUMNS = {"MNIST": NOTEBOOKS[:3], "CIFAR-10": NOTEBOOKS[3:6], "All six": COMPARISON}
+TITLE = "Where each point of the assignment is answered"
 NAME = "requirement map"
 
 
-HEADINGS: dict[str, str] = {}  # of every figure that answers something, for notebooks run before figures had names
-
-
-def _figure(notebook: str, name: str, heading: str) -> list[str]:
-    label = figure_label(notebook, name)
-    HEADINGS[label] = f"{notebook}-{heading}"
-    return [label]
-
-
 def _in(notebooks: tuple[str, ...], *headings: str) -> list[str]:
-    return [f"{notebook}-{heading}" for notebook in notebooks for heading in headings]
+    """The identifiers of headings, in each of the notebooks."""
+    return [f"{notebook}-{slug(heading)}" for notebook in notebooks for heading in headings]
 
 
-SIX = _in(COMPARISON, "the-six-side-by-side")
-HELPED = _in(COMPARISON, "did-the-structured-latent-space-help")
-WALK = _figure(*COMPARISON, "interpolation", "linear-interpolation")
-PAIRS = [label for name in AUTOENCODERS for label in _figure(name, f"{name[3:].replace('_', '-')}-reconstructions", "reconstructions")]
-TSNE = _in(COMPARISON, "t-sne-latent-and-image-domain")
-SOURCES = _in(COMPARISON, "references")
-REQUIREMENTS = [  # item of section 1.4, what it asks, identifiers of the headings and figures that answer it
-    ("1", "Architecture of each encoder, and why it is a good choice", _in(ENCODERS, "architecture")),
-    ("1", "Network parameters and hyper-parameters, and how they were chosen", _in(ENCODERS, "choices-tuned-on-validation")),
-    ("1", "A validation set, kept apart from the test set", _in(ENCODERS, "data")),
-    ("1", "The method for the structured latent space, motivation, sources", _in(STRUCTURED, "reasoning", "method") + SOURCES),
-    ("2", "Accuracy on the training, validation and test sets", _in(ENCODERS, "results") + SIX),
-    ("2", "Mean absolute reconstruction error of the autoencoders", _in(AUTOENCODERS, "results") + SIX),
-    ("2", "Did the structured latent space succeed, against the other two?", _in(STRUCTURED, "discussion") + HELPED),
-    ("3", "Five random images beside their reconstructions", PAIRS),
-    ("4", "Ten-step interpolation between two of the five MNIST images, decoded", WALK),
-    ("4", "Do the steps look like digits, and why?", _in(COMPARISON, "linear-interpolation")),
-    ("5", "t-SNE of the latent and of the image domain", TSNE),
-    ("5", "Self-supervised against classification-guided latent spaces", TSNE),
-    ("5", "Image domain against latent space in general", TSNE),
-    ("5", "Is the structured latent space more separable, how, or why not?", HELPED + TSNE),
-    ("Notes", "Networks of our own, kept small; classifiers that see latents only", _in(ENCODERS, "architecture")),
-    ("Notes", "At least 60 % accuracy in every experiment", SIX),
+def _drawn(notebook: str, *figures: str) -> list[str]:
+    """The identifiers of figures, as `display.show` names them."""
+    return [figure_label(notebook, name) for name in figures]
+
+
+SIX = _in(COMPARISON, "The six side by side")
+PAIRS = [figure_label(name, f"{name[3:].replace('_', '-')}-reconstructions") for name in AUTOENCODERS]
+MAPS = _drawn(ALL, "tsne-mnist", "tsne-cifar")
+READING = _in(COMPARISON, "t-SNE, latent and image domain")
+VERDICT = _in(COMPARISON, "The controlled comparison", "Verdict")
+REQUIREMENTS = [  # section of the assignment, what it asks, the headings and figures that answer it
+    ("1.2.1", "Autoencoders, and classifiers on their frozen latents", _in(AUTOENCODERS, "Objective")),
+    ("1.2.2", "Encoders trained jointly with their classifiers", _in(GUIDED, "Objective")),
+    ("1.2.3", "A structured latent space: method, motivation, sources", _in(STRUCTURED, "Objective") + _in(COMPARISON, "References")),
+    ("1.4.1", "Architecture of each encoder, and why it is a good choice", _in(ENCODERS, "Network")),
+    ("", "Network parameters and hyper-parameters, and how they were chosen", _in(ENCODERS, "Choices")),
+    ("", "A validation set, kept apart from the test set", _in(COMPARISON, "Data, split and protocol")),
+    ("1.4.2", "Accuracy on the training, validation and test sets", _in(ENCODERS, "Results") + SIX),
+    ("", "Mean absolute reconstruction error of the autoencoders", _in(AUTOENCODERS, "Results") + SIX),
+    ("", "Did the structured latent space succeed, against the other two?", _in(STRUCTURED, "Results") + VERDICT),
+    ("1.4.3", "Five random images beside their reconstructions", PAIRS),
+    ("1.4.4", "Ten-step interpolation between two of the five MNIST images", _drawn(ALL, "interpolation")),
+    ("", "Do the steps look like digits, and why?", _in(COMPARISON, "Linear interpolation")),
+    ("1.4.5", "t-SNE of the latent and of the image domain", MAPS),
+    ("", "Self-supervised against classification-guided; images against latents", READING),
+    ("", "Is the structured latent space more separable, how, or why not?", _drawn(ALL, "stored-and-open") + VERDICT),
+    ("Notes", "Networks of our own, kept small; classifiers that see latents only", _in(ENCODERS, "Network")),
+    ("", "At least 60 % accuracy in every experiment", SIX),
 ]
 
 
 def cover(report: NotebookNode) -> NotebookNode:
-    """The Markdown cell of the first page: a table of requirements against notebooks, each entry a link that prints as its page.
+    """The Markdown cell before the parts: a table of requirements, each entry a link that prints as its page.
 
-    A link leads to the figure that a row promises, in the merged `report`; to its heading where the figure has no name.
+    Raises ReportError where the merged `report` has not every heading and figure that REQUIREMENTS names.
     """
-    named = {piece.label for piece in pieces(report, "") if piece.label}
+    check_answers(set(_identifiers(report)))
     lines = [
-        "Each point of section 1.4 of the assignment, and where it is answered; every number, in print a page, is a link.",
-        "",
-        "| Item | Requirement | " + " | ".join(NOTEBOOKS.values()) + " |",
-        f"|:{'-' * 5}|:{'-' * 40}|" + f":{'-' * 6}:|" * len(NOTEBOOKS),  # the dashes are the columns' widths
+        f"## {TITLE}\n\nEvery number is a link. Every plot has axis labels and, but for the small maps of Figure 1, a grid, every panel "
+        "of images named rows and columns; captions say what is in them.\n",
+        f"| Section | What is asked | {' | '.join(COLUMNS)} |",
+        f"|:{'-' * 6}|:{'-' * 48}|:{'-' * 8}|:{'-' * 8}|:{'-' * 8}|",  # the dashes are the columns' widths
     ]
-    before = ""
-    for item, asked, answers in REQUIREMENTS:
-        cells = [", ".join(f"[](#{_known(answer, named)})" for answer in answers if answer.startswith(name)) for name in NOTEBOOKS]
-        lines.append(f"| {item if item != before else ''} | {asked} | " + " | ".join(cells) + " |")
-        before = item
-    lines += ["", "Every figure has a title, axis labels and a grid, and its caption says what is in it."]
+    for section, asked, answers in REQUIREMENTS:
+        cells = [", ".join(f"[](#{answer})" for answer in answers if answer.startswith(column)) for column in COLUMNS.values()]
+        lines.append(f"| {section} | {asked} | {' | '.join(cells)} |")
     return v4.new_markdown_cell("\n".join(lines), metadata={"latent": {"notebook": NAME, "cell": 1, "role": "cover"}})
 
 
-def _known(answer: str, named: set[str]) -> str:
-    return answer if answer in named else HEADINGS.get(answer, answer)
+def check_answers(there: set[str]) -> None:
+    """Raise ReportError, requirement and notebook named, where an answer is not among the identifiers that are `there`."""
+    for _, asked, answers in REQUIREMENTS:
+        for answer in answers:
+            if answer not in there:
+                raise ReportError(
+                    f"{NAME}: {answer} is missing, which answers “{asked}”; give its notebook that heading or figure, "
+                    "or change latent/report/index.py"
+                )
+
+
+def _identifiers(report: NotebookNode) -> Iterator[str]:
+    """By which links find the headings and the figures of a merged report."""
+    for piece in pieces(report, ""):
+        if piece.label:
+            yield piece.label
+        for heading in re.findall(r"(?m)^#+ +(.*)$", piece.text) if piece.kind in ("markdown", "front") else ():
+            yield f"{piece.notebook}-{slug(heading)}"

@@ -24,6 +24,15 @@ def merge(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
     return merged
 
 
+def lift(report: NotebookNode, tag: str) -> list[NotebookNode]:
+    """Take the cells with `tag` out of a merged `report`, to be set before its parts; their headings get no numbers."""
+    lifted = [cell for cell in report.cells if tag in cell.metadata.get("tags", [])]
+    report.cells = [cell for cell in report.cells if tag not in cell.metadata.get("tags", [])]
+    for cell in lifted:
+        cell.metadata.latent.role = "front"
+    return lifted
+
+
 def check_run(name: str, notebook: NotebookNode) -> None:
     """Raise ReportError unless every code cell of `notebook` has been run, from the top to the end, as it stands there now.
 

@@ -5,7 +5,7 @@ import re
 import struct
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
@@ -13,7 +13,8 @@ from nbformat import NotebookNode
 from latent.report import ReportError
 from latent.show import DOTS_PER_INCH, MAPS
 
-TEXT_INCHES = (6.53, 8.6)  # the width of the text column of template.typ, and the height left for a picture
+TEXT_INCHES = (6.69, 8.9)  # the width of the text column of template.typ, and the height left for a picture
+HALF_INCHES = (TEXT_INCHES[0] - 0.25) / 2  # of two beside each other
 PICTURES = {"image/svg+xml": ".svg", "image/png": ".png", "image/jpeg": ".jpg"}  # vectors first
 WIDGET = "application/vnd.jupyter.widget-view+json"
 REPLACED = re.compile(r"[^\n]*\r(?!\n)")  # what a carriage return has overwritten
@@ -21,8 +22,8 @@ REPLACED = re.compile(r"[^\n]*\r(?!\n)")  # what a carriage return has overwritt
 
 @dataclass(frozen=True)
 class Piece:
-    """One thing to print. `kind`: markdown, cover, caption, notice (these four are Markdown), code, output or picture; for a screen
-    also folded (code) and maps (JSON)."""
+    """One thing to print. `kind`: markdown, front, cover, caption, notice (these five are Markdown), code, output or picture; for a
+    screen also folded (code) and maps (JSON). `beside`: its cell sets its figures and tables two in a row."""
 
     notebook: str
     cell: int  # counted from 1
@@ -34,6 +35,7 @@ class Piece:
     alt: str = ""  # the picture's title, for those who cannot see it
     label: str = ""  # by which links find a picture
     attachments: dict = field(default_factory=dict)
+    beside: bool = False
 
     @property
     def place(self) -> str:
@@ -61,7 +63,8 @@ def pieces(notebook: NotebookNode, name: str, screen: bool = False) -> list[Piec
                 found.append(Piece(*origin, "code", cell.source))
             elif screen and "remove_input" not in tags and cell.source.strip():
                 found.append(Piece(*origin, "folded", cell.source))
-            found.extend([] if "remove_output" in tags else _outputs(cell, origin, screen))
+            outputs = [] if "remove_output" in tags else _outputs(cell, origin, screen)
+            found.extend(replace(piece, beside="beside" in tags) for piece in outputs)
     return found
 
 

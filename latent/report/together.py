@@ -1,10 +1,13 @@
-"""What no page break may part: a sentence and the formula, list, code or table that it leads to."""
+"""What no page break may part: a sentence and the formula, list, code or table that it leads to; and what may move instead."""
 
 from latent.report import tree
 
+LONG = 24  # rows of a table that may break
+
 
 def keep(blocks: list[dict]) -> list[dict]:
-    """`blocks` of a whole document, where each that must not end a page stands in the template's `lead`.
+    """`blocks` of a whole document, where each that must not end a page stands in the template's `lead`, and each figure, each
+    table with a caption and each row of them in its `movable`.
 
     A display formula holds to the words before it in its paragraph, and, where the sentence goes on, to those behind it;
     a paragraph that ends with a colon, or before a formula, holds to what follows.
@@ -13,7 +16,7 @@ def keep(blocks: list[dict]) -> list[dict]:
     for place, block in enumerate(blocks):
         following = next((other for other in blocks[place + 1 :] if not _is_comment(other)), None)
         if block["t"] != "Para":
-            kept.append(block)
+            kept += _movable(block, len(kept)) if _may_move(block) else [block]
             continue
         *first, last = _parts(block["c"])
         for part in first:
@@ -48,6 +51,20 @@ def _leads(inlines: list[dict], following: dict) -> bool:
 
 def _lead(inlines: list[dict]) -> list[dict]:
     return [tree.raw("#lead["), {"t": "Para", "c": inlines}, tree.raw("]")]
+
+
+def _may_move(block: dict) -> bool:
+    """Whether `block` is a figure, or a table with a caption that fits on a page, or two of them."""
+    first = tree.in_row(block)[0]
+    return first["t"] == "Figure" or (first["t"] == "Table" and bool(first["c"][1][1]) and len(tree.rows(first)) <= LONG)
+
+
+def _movable(block: dict, number: int) -> list[dict]:
+    parts = tree.in_row(block)
+    if len(parts) == 1:
+        return [tree.raw(f"#movable({number})["), block, tree.raw("]")]
+    first, second = parts
+    return [tree.raw(f"#movable({number})[#beside["), first, tree.raw("]["), second, tree.raw("]]")]
 
 
 def _is_formula(inline: dict) -> bool:

@@ -20,6 +20,7 @@ from latent.report.pieces import PICTURES, Piece, picture_width
 READER = "ipynb+footnotes+raw_tex+fancy_lists+escaped_line_breaks+smart+link_attributes+implicit_figures-superscript-raw_attribute"
 API = [1, 23, 1]  # version of pandoc's tree
 BREAK = "\u200b"  # a blank of no width: a line may end here
+UNNUMBERED = ("front", "cover")  # the kinds of pieces before the parts, whose headings get no numbers
 EMPTY = ["", [], []]  # no identifier, classes or attributes
 BAD_MATHS = {  # what pandoc or Typst would drop or draw wrongly without a word
     r"\\(tag|label|color)\b": "leave it out",
@@ -87,8 +88,23 @@ def picture(name: str, width: float | None, alt: str = "", label: str = "") -> d
     return {"t": "Para", "c": [{"t": "Image", "c": [[label, [], size], [{"t": "Str", "c": alt}] if alt else [], [name, ""]]}]}
 
 
+def row(*blocks: dict) -> dict:
+    """`blocks` beside each other."""
+    return {"t": "Div", "c": [["", ["beside"], []], list(blocks)]}
+
+
+def in_row(block: dict) -> list[dict]:
+    """The blocks that `row` has put beside each other; a block alone."""
+    return block["c"][1] if block["t"] == "Div" and "beside" in block["c"][0][1] else [block]
+
+
+def rows(table: dict) -> list[list]:
+    """The rows of a table's bodies."""
+    return [row[1] for body in table["c"][4] for row in body[3]]
+
+
 def described(blocks: list[dict]) -> list[dict]:
-    """`blocks` with alternative text, which pandoc leaves out: an image's own words; a formula's TeX."""
+    """`blocks` with what pandoc leaves out: as alternative text an image's own words, a formula's TeX; a list of pages for bare links."""
 
     def visit(node: dict) -> dict:
         if node["t"] == "Image":
@@ -99,6 +115,9 @@ def described(blocks: list[dict]) -> list[dict]:
         if node["t"] == "Math":
             opening = _inline(f"#[#set math.equation(alt: {typst(node['c'][1].strip())});")
             return {"t": "Span", "c": [EMPTY, [opening, node, _inline("]")]]}
+        if node["t"] == "Plain" and len(node["c"]) > 1 and set(plain(node["c"])) <= set(", "):
+            places = "".join(f"<{link['c'][2][0].removeprefix('#')}>, " for link in node["c"] if link["t"] == "Link")
+            return {"t": "Plain", "c": [_inline(f"#pages({places})")]}
         return node
 
     return walk(blocks, visit)
@@ -168,6 +187,7 @@ class Mender:
         self.pack = pack  # pictures, for a PDF
         self.files: dict[str, bytes] = {}
         self.labels: dict[str, str] = {}  # identifier → text of the heading
+        self.lifted: set[str] = set()  # identifiers of headings before the parts
         self.pictures: set[str] = set()  # identifiers of pictures
         self.formulas: list[tuple[str, str]] = []
         self.piece = Piece("", 0, "")
@@ -184,7 +204,9 @@ class Mender:
                     number += 1
                     label = f"{base}-{number}"
                 self.labels[label] = text
-                node["c"][1] = [label, [], []]
+                if piece.kind in UNNUMBERED:
+                    self.lifted.add(label)
+                node["c"][1] = [label, ["unnumbered"] if label in self.lifted else [], []]
             return node
 
         return walk(blocks, visit)
@@ -289,23 +311,27 @@ class Mender:
 
     def _find(self, notebook: str, fragment: str) -> str | None:
         if not fragment:
-            return next((label for label in self.labels if notebook and label.startswith(f"{notebook}-")), None)
+            begins = (label for label in self.labels if notebook and label.startswith(f"{notebook}-"))
+            return next((label for label in begins if label not in self.lifted), None)
         return next((label for label in (f"{notebook}-{fragment}", fragment) if label in self.labels or label in self.pictures), None)
 
     def _table(self, node: dict) -> dict:
-        """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers one point below the other.
+        """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers unbroken, by their points.
 
         A table without a caption takes no number (`Document` gives it one with its caption).
         """
         _, caption, columns, head, bodies, foot = node["c"]
-        rows = [row[1] for body in bodies for row in body[3]]
+        found = rows(node)
         alike = len({str(width) for _, width in columns}) == 1
         for i, column in enumerate(columns):
-            if column[0]["t"] == "AlignDefault":
-                numbers = rows and all(NUMBER.fullmatch(plain(row[i][4]).strip()) for row in rows)
-                column[0] = {"t": "AlignRight" if numbers else "AlignLeft"}
+            if column[0]["t"] in ("AlignDefault", "AlignRight"):
+                numbers = found and all(NUMBER.fullmatch(plain(row[i][4]).strip()) for row in found)
+                if column[0]["t"] == "AlignDefault":
+                    column[0] = {"t": "AlignRight" if numbers else "AlignLeft"}
                 if numbers:
-                    _align_points([row[i][4] for row in rows])
+                    _align_points([row[i][4] for row in found])
+                    for row in found:
+                        row[i][4] = walk(row[i][4], lambda inside: {"t": "Str", "c": "\xa0"} if inside["t"] == "Space" else inside)
             if alike:
                 column[1] = {"t": "ColWidthDefault"}
         return {"t": "Table", "c": [["", ["typst:no-figure"], []], caption, columns, head, bodies, foot]}
@@ -326,7 +352,7 @@ def _align_points(cells: list[list[dict]]) -> None:
     longest = max((end for end in ends if end is not None), key=len, default="")
     for cell, end in zip(cells, ends):
         if end is not None and len(end) < len(longest) and cell:
-            missing = re.sub(r"([#$*_\\\[\]<>@~`])", r"\\\1", longest[len(end) :])
+            missing = re.sub(r"([#$*_\\\[\]<>@~`])", r"\\\1", longest[len(end) :]).replace(" ", "~")
             cell[-1]["c"].append({"t": "RawInline", "c": ["typst", f"#hide[{missing}]"]})
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from latent import cli, data, losses, models, probe, recipes
 from latent.compute import device
 from latent.errors import UserError
-from latent.models import Classifier, Decoder, Encoder, ProjectionHead
+from latent.models import Classifier, Encoder, ProjectionHead, ResidualDecoder
 from latent.recipes import EXPERIMENTS, VARIANTS, Recipe, Views, change
 from latent.report import ReportError
 from latent.report.submission import submit
@@ -124,7 +124,11 @@ def test_images_are_bytes_and_nothing_else(shape, kind):
 @given(width=some.integers(1, 4), grid=some.integers(1, 4), latent=some.integers(1, 40), count=some.integers(0, 3), shape=SHAPES)
 def test_networks_fit_together_and_refuse_other_latents(width, grid, latent, count, shape):
     encoder = Encoder(1, (width, width, width), grid, latent).eval()
-    behind = [Decoder(1, (width, 2, 2), 12, latent).eval(), Classifier(latent, (3,)).eval(), ProjectionHead(latent, 4, 5).eval()]
+    behind = [
+        ResidualDecoder(1, 12, (2, 3), (width, 2), latent=latent).eval(),
+        Classifier(latent, (3,)).eval(),
+        ProjectionHead(latent, 4, 5).eval(),
+    ]
     h = encoder(torch.rand(count, 1, 12, 12))
     assert h.shape == (count, latent)
     assert [tuple(network(h).shape) for network in behind] == [(count, 1, 12, 12), (count, 10), (count, 5)]

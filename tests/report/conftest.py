@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from samples import ALL, AUTHORS, ONE, notebook
+from samples import AUTHORS, notebook, report
 
 from latent.report.build import build_dry, build_wet
 from latent.report.index import NOTEBOOKS
@@ -15,7 +15,7 @@ def finished(tmp_path_factory):
     for folder in ("notebooks", "dry", "latent/weights", "latent/__pycache__", "data"):
         (root / folder).mkdir(parents=True)
     for name in NOTEBOOKS:
-        nbformat.write(notebook(f"Title of {name}", ALL if name.startswith("07") else ONE), root / f"notebooks/{name}.ipynb")
+        nbformat.write(report(name), root / f"notebooks/{name}.ipynb")
     nbformat.write(notebook("Dry part", "1. Dimension|2. Depth|3. Convolution"), root / "dry/dry.ipynb")
     for name in ("main.py", "utils.py", "README.md", "latent/models.py"):
         (root / name).write_text(f"# {name}\n")

@@ -1,25 +1,72 @@
 """Notebooks as they are when they were run."""
 
+import struct
+import zlib
+from base64 import b64encode
 from pathlib import Path
 
 import nbformat
 from nbformat import v4
 
-ONE = "Question and answer|Reasoning|#Architecture|#Choices, tuned on validation|Data|Method|Training|Results"
-ONE += "|Reconstructions|Latent space|Discussion"
-ALL = "The six side by side|Did the structured latent space help?|Linear interpolation|t-SNE, latent and image domain|Discussion|References"
-
+ONE = "Question and answer|Network|#Choices|Objective|Training|Results|Reconstructions|What is kept and what is lost"
+ALL = "The six side by side|Linear interpolation|t-SNE, latent and image domain|The controlled comparison|Verdict|Limits|References"
+FIGURES = {  # notebook → the names of its figures
+    "01_mnist_ae": ["mnist-ae-reconstructions"],
+    "04_cifar_ae": ["cifar-ae-reconstructions"],
+    "07_interpolation_tsne": ["interpolation", "tsne-mnist", "tsne-cifar"],
+}
 AUTHORS = ("Ada Lovelace", "Łukasz Żółć")
 
 
-def notebook(title: str, headings: str):
-    """A run notebook with the planned headings: a cell each, then one line of code with a printed result."""
-    cells = [f"# {title}", *[f"#{'#' * heading.count('#')}# {heading.strip('#')}\n\nText of {title}." for heading in headings.split("|")]]
-    made = v4.new_notebook(cells=[v4.new_markdown_cell(cell) for cell in cells])
-    made.cells.append(v4.new_code_cell("1 + 1", outputs=[v4.new_output("stream", name="stdout", text="printed\n")], execution_count=1))
+def png(width: int = 220, height: int = 110, grey: int = 90) -> bytes:
+    """A PNG of one grey, written by hand."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes([grey]) * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def shown(text: str, role: str | None = None):
+    return v4.new_output("display_data", {"text/markdown": text, "text/plain": text}, metadata={"latent": {"role": role}} if role else {})
+
+
+def figure(caption: str, data: bytes | None = None, name: str | None = None):
+    picture = {"image/png": b64encode(data or png()).decode(), "text/plain": "IGNORED"}
+    return [v4.new_output("display_data", picture, metadata={"latent": {"name": name}} if name else {}), shown(caption, "caption")]
+
+
+def code(source: str, outputs=(), tags=()):
+    return v4.new_code_cell(source, outputs=list(outputs), execution_count=1, metadata={"tags": list(tags)})
+
+
+def notebook(title: str, headings: str, figures=(), cells=()):
+    """A run notebook with these headings, a cell each; figures by their names; other cells; one line of code with a printed result."""
+    texts = [f"# {title}", *[f"#{'#' * heading.count('#')}# {heading.strip('#')}\n\nText of {title}." for heading in headings.split("|")]]
+    drawn = [code(f"draw({name!r})", figure(f"Drawn {name}.", name=name)) for name in figures]
+    printed = code("1 + 1", [v4.new_output("stream", name="stdout", text="printed\n")])
+    made = v4.new_notebook(cells=[*map(v4.new_markdown_cell, texts), *drawn, *cells, printed])
     for number, cell in enumerate(made.cells):
         cell["id"] = f"c{number}"
     return made
+
+
+def front() -> list:
+    """The cells of notebook 07 that stand before all parts of the report."""
+    return [
+        v4.new_markdown_cell("The ABSTRACT says it all.", metadata={"tags": ["front"]}),
+        code("hero()", figure("The HERO.", name="stored-and-open"), ["front"]),
+        v4.new_markdown_cell("## Data, split and protocol\n\nThe SETTING of all six.", metadata={"tags": ["setting"]}),
+    ]
+
+
+def report(name: str):
+    """One of the seven notebooks, with every heading and figure that the report's index leads to."""
+    if name.startswith("07"):
+        return notebook(f"Title of {name}", ALL, FIGURES[name], front())
+    return notebook(f"Title of {name}", ONE, FIGURES.get(name, ()))
 
 
 def edit(path: Path, change) -> None:

@@ -1,85 +1,111 @@
 """Notebooks to wet.pdf and dry.pdf: every requirement finds its answer, and what was not run as it stands is refused."""
 
 import io
-from base64 import b64encode
+import re
 
 import nbformat
 import pytest
 from nbformat import v4
 from pypdf import PdfReader
 from samples import ALL, AUTHORS, ONE, edit, notebook
-from test_exporter import png
 
 from latent.errors import UserError
-from latent.report import SIGNED, ReportError
+from latent.report import SIGNED, ReportError, index
 from latent.report.build import build_dry, build_wet, digest
 from latent.report.cleaning import Clean
-from latent.report.index import HEADINGS, NOTEBOOKS, REQUIREMENTS
+from latent.report.exporter import Document
 from latent.report.tree import slug
 
-PNG = png()
+
+def words(page) -> str:
+    return " ".join(page.extract_text().replace("\xad", "-").split())
 
 
-def test_first_page_maps_every_requirement_to_the_page_that_answers_it(finished):
-    pages = PdfReader(finished / "wet.pdf").pages
-    first = " ".join(pages[0].extract_text().split())
-    for _, asked, answers in REQUIREMENTS:
-        assert asked in first and answers
-    words = [page.extract_text() for page in pages]
-    begins = {
-        name: next(i for i, page in enumerate(words, 1) if i > 2 and f"{number} Title of {name}" in page)
-        for number, name in enumerate(NOTEBOOKS, 1)
-    }
-    row = first.split("kept apart from the test set")[1].split("The method")[0].split()
-    assert row == [str(begins[name]) for name in list(NOTEBOOKS)[:6]]
-    assert "Contents" in words[1] and "7.6" in words[1]
-
-
-def index_pages(pdf) -> list[int]:
-    """Where every link on the first page leads, in reading order."""
-    reader = PdfReader(pdf)
-    targets = [note.get_object()["/Dest"] for note in reader.pages[0]["/Annots"]]
+def linked(reader) -> list[int]:
+    """Where every link on the page of the index leads, in reading order."""
+    page = next(page for page in reader.pages if index.TITLE in words(page))
+    targets = [note.get_object()["/Dest"] for note in page["/Annots"]]
     places = [reader.named_destinations[target].page if isinstance(target, str) else target[0] for target in targets]
     return [reader.get_page_number(place.get_object()) + 1 for place in places]
 
 
-def test_every_page_that_the_index_names_holds_the_heading_or_the_figure_promised(root):
-    """Figures far behind their heading are found where they stand; a figure without a name is looked for under its heading."""
+def printed(page: str) -> list[list[int]]:
+    """The pages that each row of the index names."""
+    _, *rows = re.split("|".join(re.escape(asked) for _, asked, _ in index.REQUIREMENTS), page.split("1 Title of")[0])
+    return [[int(number) for number in re.findall(r"(?<![.\d])\d+(?![.\d])", row)] for row in rows]
+
+
+def test_the_report_says_first_what_was_found_then_how_then_where(finished):
+    pages = [words(page) for page in PdfReader(finished / "wet.pdf").pages]
+    text = " ".join(pages)
+    order = ["Six encoders, one latent dimension", " · ".join(AUTHORS), "The ABSTRACT says it all.", "Figure 1. The HERO."]
+    order += ["Data, split and protocol", "The SETTING of all six.", index.TITLE, "1 Title of"]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places) and "The HERO." in pages[0]
+    assert "0.1" not in text[: places[-1]]  # before the parts, headings have no numbers
+    assert sum(page.count("ABSTRACT") + page.count("HERO") + page.count("SETTING") for page in pages) == 3
+
+
+def test_every_requirement_stands_in_the_index_with_the_page_of_its_answer(root):
+    """Figures far behind their heading are found where they stand."""
 
     def draw(made):
-        data = {"image/png": b64encode(PNG).decode()}
         far = v4.new_markdown_cell("\n\n".join(["word " * 900] * 2), id="far")
-        output = v4.new_output("display_data", data, metadata={"latent": {"name": "interpolation"}})
-        caption = v4.new_output("display_data", {"text/markdown": "Ten steps."}, metadata={"latent": {"role": "caption"}})
-        made.cells[4:4] = [far, v4.new_code_cell("draw()", outputs=[output, caption], execution_count=1, id="draw")]
+        place = next(i for i, cell in enumerate(made.cells) if "'interpolation'" in cell.source)
+        made.cells.insert(place, far)
 
     edit(root / "notebooks/07_interpolation_tsne.ipynb", draw)
-    pages = [" ".join(page.extract_text().replace("\xad", "-").split()) for page in PdfReader(build_wet(root / "notebooks", root)).pages]
-    found = index_pages(root / "wet.pdf")
-    expected = [answer for _, _, answers in REQUIREMENTS for answer in by_column(answers)]
-    assert len(found) == len(expected)
-    for page, answer in zip(found, expected):
-        slugged = HEADINGS.get(answer, answer).split("-", 1)[1]
-        heading = next(text.strip("#") for text in (ONE + "|" + ALL).split("|") if slug(text.strip("#")) == slugged)
-        promised = "Ten steps." if answer == "07_interpolation_tsne-figure-interpolation" else f" {heading} Text of Title"
-        assert promised in pages[page - 1], (answer, page)
-    drawn = next(page for page, text in enumerate(pages, 1) if "Ten steps." in text)
+    reader = PdfReader(build_wet(root / "notebooks", root))
+    pages = [words(page) for page in reader.pages]
+    rows = printed(next(page for page in pages if index.TITLE in page))
+    assert linked(reader) == [page for row in rows for page in row]
+    headings = {slug(text.strip("#")): text.strip("#") for text in f"{ONE}|{ALL}|Data, split and protocol".split("|")}
+    for row, (_, _, answers) in zip(rows, index.REQUIREMENTS, strict=True):
+        right = []
+        for answer in answers:
+            notebook = next(name for name in index.NOTEBOOKS if answer.startswith(name))
+            name = answer.removeprefix(f"{notebook}-")
+            drawn = "The HERO" if "stored" in name else f"Drawn {name.removeprefix('figure-')}"
+            setting = "The SETTING" if name.startswith("data") else f"Text of Title of {notebook}"
+            promised = f" {headings[name]} {setting}" if name in headings else f"{drawn}."
+            right += [page for page in set(row) if promised in pages[page - 1]]
+        assert len(right) == len(answers) and set(right) == set(row)
+    drawn = next(page for page, text in enumerate(pages, 1) if "Drawn interpolation" in text)
     walk = next(page for page, text in enumerate(pages, 1) if "Linear interpolation Text" in text)
-    assert drawn > walk and f"decoded {drawn} Do the steps look like digits, and why? {walk} " in pages[0]
+    assert drawn > walk and f"MNIST images {drawn} Do the steps look like digits, and why? {walk} " in " ".join(pages)
+    assert all(asked in " ".join(pages) for _, asked, _ in index.REQUIREMENTS)
 
 
-def by_column(answers):
-    """The answers of a row as they stand in it."""
-    return [answer for name in NOTEBOOKS for answer in answers if answer.startswith(name)]
-
-
-def test_a_missing_answer_names_the_requirement_map(root):
-    def rename(made):
-        made.cells[9].source = "## Renamed"
-
-    edit(root / "notebooks/01_mnist_ae.ipynb", rename)
-    with pytest.raises(ReportError, match=r"requirement map.*#01_mnist_ae-reconstructions leads nowhere"):
+@pytest.mark.parametrize(
+    ("name", "spoiled", "answer"),
+    [
+        ("01_mnist_ae", "Network", "01_mnist_ae-network"),
+        ("01_mnist_ae", "mnist-ae-reconstructions", "01_mnist_ae-figure-mnist-ae-reconstructions"),
+        ("07_interpolation_tsne", "Data, split", "07_interpolation_tsne-data-split-and-protocol"),
+    ],
+)
+def test_a_missing_answer_names_the_requirement(root, name, spoiled, answer):
+    path = root / f"notebooks/{name}.ipynb"
+    path.write_text(path.read_text().replace(spoiled, "renamed"))
+    with pytest.raises(ReportError, match=rf"requirement map: {answer} is missing, which answers “"):
         build_wet(root / "notebooks", root)
+
+
+def test_a_link_to_a_notebook_leads_to_its_part_not_to_what_was_lifted_from_it(root):
+    def link(made):
+        made.cells[1].source += "\n\nSee [the last](07_interpolation_tsne.ipynb)."
+
+    edit(root / "notebooks/01_mnist_ae.ipynb", link)
+    pages = [words(page) for page in PdfReader(build_wet(root / "notebooks", root)).pages]
+    part = next(number for number, page in enumerate(pages, 1) if "7 Title of 07" in page)
+    assert part > 2 and any(f"See the last (p. {part})." in page for page in pages)
+
+
+def test_alone_a_notebook_has_its_abstract_where_it_stands(finished):
+    made = nbformat.read(finished / "notebooks/07_interpolation_tsne.ipynb", as_version=4)
+    document = Document(made, "07_interpolation_tsne", finished / "notebooks")
+    assert document.markup.index("References") < document.markup.index("ABSTRACT") < document.markup.index("SETTING")
+    assert "numbering: none" not in document.markup
 
 
 def test_errors_in_the_merged_report_name_notebook_and_cell(root):

@@ -2,50 +2,26 @@
 
 import io
 import json
-import struct
+import os
+import re
 import time
-import zlib
 from base64 import b64encode
 from bisect import bisect_left
 from functools import cache
 from importlib.metadata import entry_points
 
 import pytest
+from blank import shares
 from nbconvert.exporters import get_exporter
 from nbformat import v4
 from PIL import Image
 from pypdf import PdfReader
+from samples import code, figure, png, shown
 
 from latent.report import WARNED, ReportError, raster
 from latent.report.exporter import Document, TypstPDFExporter
 from latent.report.pieces import TEXT_INCHES, picture_width
 from latent.report.tree import parse, plain, slug
-
-
-def png(width: int = 220, height: int = 110, grey: int = 90) -> bytes:
-    """A PNG of one grey, written by hand."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + bytes([grey]) * width for _ in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-
-
-def shown(text: str, role: str | None = None):
-    return v4.new_output("display_data", {"text/markdown": text, "text/plain": text}, metadata={"latent": {"role": role}} if role else {})
-
-
-def figure(caption: str, data: bytes | None = None):
-    return [
-        v4.new_output("display_data", {"image/png": b64encode(data or png()).decode(), "text/plain": "IGNORED"}),
-        shown(caption, "caption"),
-    ]
-
-
-def code(source: str, outputs=(), tags=()):
-    return v4.new_code_cell(source, outputs=list(outputs), execution_count=1, metadata={"tags": list(tags)})
 
 
 def notebook(*cells):
@@ -256,7 +232,7 @@ def test_pages_have_ink_inside_the_margins_only(tmp_path):
     )
     picture = Image.open(io.BytesIO(pages.compile("png", ppi=50))).convert("L")
     left, _, right, _ = picture.point(lambda grey: 255 * (grey < 200)).getbbox()
-    margin = 22 / 25.4 * 50
+    margin = 20 / 25.4 * 50
     assert margin - 2 <= left < margin + 10 and picture.width - margin - 10 < right <= picture.width - margin + 2
 
 
@@ -280,12 +256,12 @@ def test_nothing_of_the_machine_is_in_the_file(tmp_path):
     assert str(tmp_path).encode() not in export("![x](a.png)", folder=tmp_path)
 
 
-def test_two_hundred_cells_take_under_five_seconds():
+def test_two_hundred_cells_take_under_six_seconds_of_computing():
     cells = [f"## Part {i}\n\nText with $x_{{{i}}}$.\n\n| a | b |\n|---|---|\n| x | {i} |" for i in range(170)]
     pictures = [code("", figure(f"Number {i}.", png(700, 400, i))) for i in range(30)]
-    begin = time.perf_counter()
+    begin = sum(os.times()[:4])  # of this process and pandoc, whatever else the machine does
     pdf = export("# T", *cells, *pictures)
-    assert time.perf_counter() - begin < 5
+    assert sum(os.times()[:4]) - begin < 6
     assert "Figure 30. Number 29." in text(pdf)
 
 
@@ -391,6 +367,56 @@ def test_no_page_break_parts_what_belongs_together(cells):
     assert together("FIRST", "SECOND", *cells)
 
 
+def test_a_figure_that_does_not_fit_leaves_its_place_to_the_text_behind_it():
+    lines, tall = lines_of_a_page() - 12, png(700, 600)
+    found = filled(
+        lines, code("", figure("FIRST.", tall)), "BEHIND it.", code("", figure("SECOND.", png())), "word", "\n\n".join(["word"] * 30)
+    )
+    assert "BEHIND" in found[0] and "Figure" not in found[0]
+    assert found[1].index("Figure 1. FIRST.") < found[1].index("Figure 2. SECOND.") < found[1].index("word")
+    fits = filled(lines - 30, code("", figure("FIRST.", tall)), "BEHIND it.")
+    assert len(fits) == 1 and fits[0].index("FIRST.") < fits[0].index("BEHIND")
+
+
+@pytest.mark.parametrize("between", ["## A heading", "Some words."])
+def test_figures_take_no_heading_and_no_gap_with_them(between):
+    """The figure right below a heading, and the second of two that are not one picture's height apart."""
+    first = [code("", figure("FIRST.", png(700, 600)))] if between != "## A heading" else []
+    lines = lines_of_a_page() - 12
+    found = filled(lines, *first, between, code("", figure("SECOND.", png(700, 250 if first else 600))), "\n\n".join(["behind"] * 30))
+    assert between.strip("# ") in found[0] and found[0].count("behind") > 4
+    assert "SECOND." in found[1] and found[1].index("SECOND.") < found[1].index("behind")
+
+
+def test_figures_leave_no_gaps(tmp_path):
+    cells = [part for i in range(12) for part in ("word " * (90 + 37 * i), code("", figure(f"Number {i}.", png(700, 200 + 71 * i % 400))))]
+    made = Document(notebook("# T", *cells), "n", tmp_path)
+    gaps = shares(made)
+    assert len(gaps) > 3 and max(gaps[:-1]) < 0.2
+    words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(made.compile())).pages)
+    assert [int(number) for number in re.findall(r"Figure (\d+)\.", words)] == list(range(1, 13))
+
+
+@pytest.mark.parametrize("left", [0.2, 0.6])
+def test_a_part_begins_on_a_new_page_where_less_than_a_third_is_left(left, tmp_path):
+    lines = round((1 - left) * lines_of_a_page())
+    made = notebook("# First\n\n" + "\n\n".join(["word"] * (lines - 3)), "# Second\n\nPart.")
+    made.metadata["latent"] = {"chapters": True}
+    pages = PdfReader(io.BytesIO(Document(made, "n", tmp_path).compile())).pages
+    assert len(pages) == (2 if left < 1 / 3 else 1) and "2 Second" in pages[-1].extract_text()
+
+
+def test_figures_of_a_cell_tagged_beside_stand_two_in_a_row(tmp_path):
+    three = code("", [output for name in ("LEFT", "RIGHT", "BELOW") for output in figure(f"{name}.", png(900, 300))], ["beside"])
+    made = Document(notebook("# T", code("", figure("ABOVE.")), three), "n", tmp_path)
+    lines = PdfReader(io.BytesIO(made.compile())).pages[0].extract_text(extraction_mode="layout").splitlines()
+    rows = [" ".join(line.split()) for line in lines if "Figure" in line]
+    assert rows == ["Figure 1. ABOVE.", "Figure 2. LEFT. Figure 3. RIGHT.", "Figure 4. BELOW."]
+    table = [shown("| a | b |\n|---|---|\n| x | 1.5 |"), shown("The table.", "caption")]
+    assert Document(notebook(code("", figure("A.") + table, ["beside"])), "n", tmp_path).markup.count("#beside[") == 1
+    assert "beside[" not in Document(notebook(code("", figure("A.") + table)), "n", tmp_path).markup
+
+
 def test_a_paragraph_alone_may_end_a_page():
     assert not together("FIRST", "SECOND", "The FIRST words.", "And SECOND ones.")
 
@@ -399,8 +425,10 @@ def test_numbers_of_a_column_align_by_the_point(tmp_path):
     markup = Document(
         notebook("| value | power |\n|---|---|\n| 98.67 ± 0.04 | 5e-3 |\n| 1,234 | 1.2e-6 |\n| – | 7 |\n| nan | 2e+16 |"), "n", tmp_path
     ).markup
-    assert "1,234#hide[.67 ± 0.04]" in markup and "5e-3#hide[-6]" in markup and "7#hide[.2e-6]" in markup
-    assert "–#hide" not in markup and "nan#hide" not in markup and "align: (right,right,)" in markup and "98.67 ± 0.04#hide" not in markup
+    assert "1,234#hide[.67~±~0.04]" in markup and "98.67~±~0.04" in markup and "5e-3#hide[-6]" in markup and "7#hide[.2e-6]" in markup
+    told = Document(notebook("| value |\n|--:|\n| 98.67 ± 0.04 |\n| 98.7 |"), "n", tmp_path).markup  # as `display.table` writes it
+    assert "98.67~±~0.04" in told and "98.7#hide[7~±~0.04]" in told
+    assert "–#hide" not in markup and "nan#hide" not in markup and "align: (right,right,)" in markup and "0.04#hide" not in markup
 
 
 def test_formulas_keep_their_spaces_and_their_columns_apart(tmp_path):

@@ -7,8 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 from helpers import ROOT
-from samples import AUTHORS, edit
-from test_exporter import code, figure, notebook, png, shown
+from nbformat import v4
+from samples import AUTHORS, code, edit, figure, png, shown
+from test_exporter import notebook
 
 from latent import cli
 from latent.explore.maps import STATE
@@ -60,7 +61,7 @@ def test_the_wet_part_is_one_file_that_needs_nothing_else(root):
             assert attributes.get(name, "#").startswith(("#", "data:image/"))
     assert not re.search(r"@import|url\((?!\$\{atlas)|\bimport\b.*from|fetch\(|XMLHttpRequest", path.read_text())
     pictures = [b64decode(image["src"].split(",")[1]) for image in read.all("img")]
-    assert pictures == [png(), png()] and all(image["alt"] for image in read.all("img"))
+    assert pictures == [png()] * 8 and all(image["alt"] for image in read.all("img"))
     labels = {attributes["id"] for _, attributes in read.elements if "id" in attributes}
     assert {link["href"].removeprefix("#") for link in read.all("a") if link.get("href")} <= labels
     assert path.read_text().count(">§") > 20  # where the PDF prints a page
@@ -94,6 +95,15 @@ def test_maps_come_with_their_state_and_their_script_once():
 def test_what_maps_read_of_their_model_is_kept():
     asked = set(re.findall(r'(?:model\.get\(|numbers\(model, )"(\w+)"', (ROOT / "latent/explore/maps.js").read_text()))
     assert asked == set(STATE)
+
+
+def test_figures_in_a_row_and_headings_before_the_parts_are_counted_as_in_print():
+    row = code("", [output for name in "ab" for output in figure(f"Number {name}.", name=name)], ["beside"])
+    links = "[](#figure-a) [](#figure-b) [](#part) [](#before)"
+    before = v4.new_markdown_cell("## Before", metadata={"latent": {"role": "front"}})
+    text = page(before, f"# One\n\n{links}\n\n## Part", row, "# Two")
+    assert [link.strip() for link in re.findall(r'<a href="#sample-[^>]*>([^<]*)</a>', text)][-4:] == ["Fig. 1", "Fig. 2", "§1.1", "Before"]
+    assert text.count('<div class="beside">') == 1
 
 
 def test_notices_stand_in_the_page_and_what_cannot_be_shown_stops_it():
