@@ -4,8 +4,10 @@ The marks are plain output metadata. JupyterLab ignores them; the report exporte
 tables (`caption`) and to repeat a warning on every page (`notice`).
 """
 
+import ast
+import inspect
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from IPython.display import display
@@ -71,9 +73,13 @@ def _write(picture: bytes, name: str) -> None:
     files.write(results.folder("cpu").parent / "figures" / f"{name}.png", picture)
 
 
-def say(text: str) -> None:
-    """Display Markdown `text`: prose whose numbers were just computed."""
-    _markdown(text)
+def source(function: Callable) -> None:
+    """Display the source of `function` without its docstring, which the prose beside it replaces."""
+    lines = inspect.getsource(function).rstrip().splitlines()
+    first, *rest = ast.parse("\n".join(lines)).body[0].body
+    if rest and isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        del lines[first.lineno - 1 : first.end_lineno]
+    _markdown("\n".join(["```python", *lines, "```"]))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence], note: str) -> None:

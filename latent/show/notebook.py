@@ -1,5 +1,6 @@
 """What the notebooks have in common: a run begun, and the tables that every one of them shows."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -7,11 +8,11 @@ from functools import partial
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from latent import experiment
-from latent.data import Dataset, uses_standin
-from latent.models import parameter_count
+from latent import experiment, probe
+from latent.data import Dataset, load, uses_standin
+from latent.models import build, parameter_count
 from latent.objectives import trained_with
-from latent.recipes import STAGES, Recipe, Views
+from latent.recipes import STAGES, Recipe, Views, default_scale, find_recipe
 from latent.search import findings, trials
 from latent.show import display, figures, tables
 from latent.store import results
@@ -22,17 +23,18 @@ NOTICE = (
     "these numbers say that the code runs, no more."
 )
 
-NO_TRIALS = (
-    "No trials of this experiment are stored: its values are first choices, for the reasons given and after the literature cited. "
-    "They were not tuned, and the test set had no part in them."
-)
+
+def plan(name: str) -> tuple[Recipe, Dataset, nn.ModuleDict]:
+    """The recipe of an experiment, its data, and its networks as they start; says so where the data is a stand-in."""
+    warn()
+    recipe = find_recipe(name, default_scale())
+    data = load(recipe.dataset)
+    return recipe, data, build(recipe, data.channels, data.side, seed=0)
 
 
 def begin(name: str) -> experiment.Run:
-    """The stored run of an experiment, or a new one where something changed; says so where it is made on stand-in data."""
-    run = experiment.load_or_run(name)
-    warn()
-    return run
+    """The stored run of an experiment, or a new one where recipe, data or model changed."""
+    return experiment.load_or_run(name)
 
 
 def warn() -> None:
@@ -42,35 +44,111 @@ def warn() -> None:
 
 
 def recipe_table(recipe: Recipe) -> None:
-    """Show the recipe: the networks' values, then its trainings side by side."""
+    """Show the recipe in words: the networks' values, then its trainings side by side."""
     stages = {name: training for name in STAGES if (training := getattr(recipe, name))}
     if trained_with(recipe) == "classifier":
         del stages["classifier"]
-    values = [[name.replace("_", " "), _value(getattr(recipe, name))] for name in _used(recipe)]
+    values = [[WORDS.get(name, name), in_words(getattr(recipe, name))] for name in _used(recipe)]
     display.table(["value", "set to"], values, "The recipe, first part: what holds for the whole experiment.")
     names = [name for name in vars(recipe.encoder) if name != "copies" or len(stages) > 1]
-    rows = [[name.replace("_", " "), *(_value(getattr(training, name)) for training in stages.values())] for name in names]
+    rows = [[WORDS.get(name, name), *(in_words(getattr(training, name)) for training in stages.values())] for name in names]
     display.table(["training", *stages], rows, "The recipe, second part: how the weights are found.")
+
+
+SIDE_BY_SIDE = {  # what tells recipes apart, by its place: what it is called
+    "encoder.optimizer": "optimizer",
+    "encoder.learning_rate": "peak learning rate",
+    "encoder.batch": "batch",
+    "encoder.epochs": "epochs",
+    "widths": "channels",
+    "folds": "folded patches",
+    "grid": "last map",
+    "temperature": "temperature",
+    "encoder.label_smoothing": "label smoothing",
+    "hidden": "hidden layers",
+}
+
+
+def recipes_table(names: Sequence[str]) -> None:
+    """Show the recipes of experiments side by side, a column each; a dash where a recipe makes no use of a value."""
+    recipes = [find_recipe(name, default_scale()) for name in names]
+    body = [[called, *(_cell(recipe, place) for recipe in recipes)] for place, called in SIDE_BY_SIDE.items()]
+    header = ["", *(f"{in_words(recipe.dataset)}, {tables.way(name)}" for name, recipe in zip(names, recipes))]
+    note = (
+        "The recipes of the six. Folded patches and the last map: their sides. Hidden layers: of the classifier. The views that each is "
+        "shown, and why each value, stand in its own part of this report."
+    )
+    display.table(header, body, note)
+
+
+def _cell(recipe: Recipe, place: str) -> str:
+    name, _, inner = place.partition(".")
+    if name not in {*_used(recipe), "encoder"} or (inner == "label_smoothing" and recipe.objective != "classify"):
+        return "–"
+    return in_words(getattr(getattr(recipe, name), inner) if inner else getattr(recipe, name))
+
+
+WORDS = {
+    "widths": "channels of the encoder's stages",
+    "folds": "patches that the encoder folds into channels, their sides",
+    "depth": "residual pairs in a stage",
+    "grid": "side of the map that the linear layer sees",
+    "latent": "numbers in the latent",
+    "decoder_folds": "patches that the decoder unfolds, their sides",
+    "decoder_widths": "channels of the decoder's stages",
+    "sigmoid": "a sigmoid at the decoder's end",
+    "together": "views that input and target share",
+    "reader_widths": "channels of the reader of decoded images",
+    "projection": "numbers in the projection",
+    "hidden": "hidden layers of the classifier",
+    "head": "a linear head for the labels, thrown away",
+    "learning_rate": "learning rate, at its peak",
+    "rest": "AdamW's rate for what Muon leaves, as a share",
+    "beta2": "AdamW's β₂",
+    "weight_decay": "weight decay",
+    "warmup": "share of the steps in which the rate rises",
+    "settle": "BatchNorm's moments are kept after this share of the epochs",
+    "label_smoothing": "label smoothing",
+    "copies": "views of each image that give latents",
+}
+
+VIEWS = {  # what a view may do, by the names of `Views`
+    "shift": lambda pixels: f"shifted by up to {pixels} pixels",
+    "flip": lambda _: "mirrored every second time",
+    "rotate": lambda degrees: f"turned by up to {degrees}°",
+    "zoom": lambda share: f"cropped to {share:.0%} of the area or more",
+    "stretch": lambda ratio: f"sides stretched up to {math.exp(ratio):.2f} to 1",
+    "jitter": lambda strength: f"brightness, contrast and colours changed by up to {strength:.0%}",
+    "jittered": lambda share: f"colours changed in {share:.0%} of the views",
+    "grey": lambda share: f"grey in {share:.0%} of the views",
+    "erase": lambda side: f"a square of {side} × {side} pixels blanked",
+    "side": lambda side: f"{side} × {side} pixels large",
+}
+
+
+def in_words(value) -> str:
+    """A value of a recipe as a reader would write it."""
+    if isinstance(value, Views):
+        changed = {name: part for name, part in asdict(value).items() if part != getattr(Views(), name)}
+        return "; ".join(VIEWS[name](part) for name, part in changed.items()) or "the image itself"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    names = {"muon": "Muon", "adamw": "AdamW", "mnist": "MNIST", "cifar10": "CIFAR-10", "contrast_labels": "contrast with labels"}
+    return (", ".join(map(str, value)) or "none") if isinstance(value, tuple) else names.get(value, str(value))
 
 
 def _used(recipe: Recipe) -> list[str]:
     """The values of a recipe that its networks and its objective make use of."""
     has_decoder = recipe.objective == "reconstruct" or recipe.decoder
-    unused = {*STAGES} | {name for name in ("beside_pca", "sigmoid", "head", "folds", "decoder_folds") if not getattr(recipe, name)}
+    unused = {*STAGES} | {name for name in ("sigmoid", "head", "folds", "decoder_folds") if not getattr(recipe, name)}
     unused |= {"temperature", "projection"} if "contrast" not in recipe.objective else set()
     unused |= {"decoder_widths"} if not has_decoder else set()
     unused |= {"reader_widths"} if not recipe.reader else set()
+    unused |= {"dropout"} if not recipe.hidden else set()
     unused |= {"grid"} if recipe.folds else set()
     unused |= {"depth"} if not (recipe.folds or recipe.decoder_folds) else set()
     unused |= {"together"} if recipe.together == Views() else set()
     return [name for name in vars(recipe) if name not in unused]
-
-
-def _value(value) -> str:
-    if isinstance(value, Views):
-        changed = {name: part for name, part in asdict(value).items() if part != getattr(Views(), name)}
-        return ", ".join(f"{name} {part}" for name, part in changed.items()) or "the image itself"
-    return (", ".join(str(part) for part in value) or "none") if isinstance(value, tuple) else str(value)
 
 
 def model_table(networks: nn.ModuleDict) -> None:
@@ -116,37 +194,17 @@ def _layers(encoder: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
-def trials_table(run: experiment.Run) -> None:
-    """Show what was tried on validation; the test set was not read."""
-    rows = trials.rows(run.experiment)
-    if not rows:
-        display.say(NO_TRIALS)
-        return
-    display.table(
-        trials.HEADER,
-        rows,
-        "Trials, each a short training of one seed on so many training images, judged on the validation set; the test set was not read. "
-        "Rows are numbered as in results/trials.json.",
-    )
-
-
-def trade_off(run: experiment.Run) -> None:
-    """Show what views of the image, with the clean image to be given back, cost in reconstruction and bring in accuracy."""
-    tried = {_value(Views(**row["recipe"]["encoder"]["views"])): row for row in trials.by_views(run.experiment)}
-    chosen = _value(run.recipe.encoder.views)
-    if len(tried) < 2 or chosen not in tried:
-        return
-    points = {name: (row["validation_mae"], row["validation_accuracy"]) for name, row in tried.items()}
-    caption = (
-        "What the encoder is shown, while the decoder always owes the clean image: error of the reconstruction of unchanged validation "
-        f"images, and accuracy of the classifier on their latents. Short trainings of one seed on {tried[chosen]['images']:,} images."
-    )
-    display.show(figures.trade_off(points, chosen, f"{run.data.title}: the trade-off", caption), f"{run.experiment}-trade-off")
-    best = max(points.keys() - {chosen}, key=lambda name: points[name][1])
-    cost, gain = (there - here for there, here in zip(points[best], points[chosen]))
-    display.say(
-        f"Of the other views, {best} serves the classifier best: {gain:+.2f} points of accuracy, at {cost:+.4f} of error. Chosen: {chosen}."
-    )
+def trials_table(name: str) -> None:
+    """Show what was tried for an experiment, on validation; nothing where nothing was."""
+    rows = [
+        [number, f"{images} × {epochs}", accuracy, error, decision, reason]
+        for number, images, epochs, accuracy, _, error, decision, reason in trials.rows(name)
+    ]
+    if rows:
+        header = ["trial", "images × epochs", "accuracy %", "error", "decision", "what was tried: what came of it"]
+        display.table(
+            *tables.filled(header, rows), "Short trainings of one seed, judged on validation; trials bear their number in the log."
+        )
 
 
 def keep_sweep(found: dict) -> None:
@@ -172,13 +230,26 @@ def _drawn(found: dict) -> dict[str, Figure]:
     }
 
 
-def results_table(names: Sequence[str]) -> None:
-    """Show the accuracies of experiments, mean ± standard deviation over their seeds."""
-    display.table(tables.HEADER, tables.rows(names), tables.NOTE)
+MEASURED = "Mean ± standard deviation over seeds. Train, validation and test: of the classifier; the other columns: on test images."
 
 
-def means(name: str) -> dict[str, float]:
-    """Means over the seeds of everything measured in an experiment, which is trained if it has no result."""
-    experiment.load_or_run(name)
-    records = results.read(name)
-    return {key: sum(record["measures"][key] for record in records) / len(records) for key in records[0]["measures"]}
+def measures_table(names: Sequence[str], pca: nn.ModuleDict | None = None) -> None:
+    """Show what was measured of experiments, mean ± standard deviation over seeds, in words; `pca` of the same data below them."""
+    runs = {name: experiment.load_or_run(name) for name in names}
+    body = [tables.row(tables.way(name), results.read(name)) for name in names]
+    if pca:
+        body.append(_row_of_pca(pca, runs[names[0]]))
+    display.table(*tables.filled(tables.SHORT, body), MEASURED)
+
+
+def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:
+    """PCA as a row of measures: its error and what is read off it in closed form; a classifier's accuracy where the study has it."""
+    train, test = run.data.train, run.data.test
+    known, latents = (probe.encode(pca["encoder"], split.images) for split in (train, test))
+    records = results.read(f"{run.experiment.partition('-')[0]}-pca", "study")
+    row = tables.row("PCA, no training", records)
+    row[1] = "–"
+    row[-3] = f"{probe.linear_accuracy(known, train.labels, latents, test.labels):.2f}"
+    row[-2] = f"{probe.knn_accuracy(known, train.labels, latents, test.labels):.2f}"
+    row[-1] = f"{probe.reconstruction_error(pca['encoder'], pca['decoder'], test.images):.4f}"
+    return row

@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from latent.errors import UserError
+from latent.probe import confusions
 from latent.recipes import EXPERIMENTS, VARIANTS
 from latent.store import files, results
 
@@ -19,6 +22,15 @@ NOTE = (
     "validation set; the test set was read once per trained model."
 )
 
+SHORT = ["learned by", "seeds", "train %", "validation %", "test %", "six views %", "linear %", "kNN-5 %", "error"]  # in the same order
+
+SHORT_NOTE = (
+    "Accuracy in percent of the classifier on the three splits, and on the test set by other readers: the classifier's beliefs averaged "
+    "over six views of an image, a linear probe, kNN-5. Error: MAE of reconstructions. Mean ± standard deviation over seeds."
+)
+
+WAYS = {"ae": "reconstruction", "guided": "classification", "contrastive": "contrast", "contrastive-labels": "contrast with labels"}
+
 NUMBERS = re.compile(r"[\d.,±+−–% -]*")  # a cell of numbers, or of none
 
 
@@ -27,10 +39,23 @@ def rows(experiments: Sequence[str] = EXPERIMENTS + VARIANTS) -> list[list[str]]
 
     Of results that are stale no number is shown.
     """
-    return [_row(name, results.read(name)) for name in experiments]
+    return [row(name, results.read(name)) for name in experiments]
 
 
-def _row(name: str, records: list[dict]) -> list[str]:
+def way(experiment: str) -> str:
+    """How the encoder of an experiment was made, in words: "mnist-ae" by "reconstruction"."""
+    name = experiment.partition("-")[2]
+    return WAYS.get(name, name)
+
+
+def filled(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table's header and rows without the columns of which no row says anything."""
+    kept = [number for number in range(len(header)) if any(row[number] not in ("", "–") for row in body)]
+    return [header[number] for number in kept], [[row[number] for number in kept] for row in body]
+
+
+def row(name: str, records: list[dict]) -> list[str]:
+    """What was measured of the records of one experiment, as `rows` and the header `SHORT` have it."""
     keys = {
         "train_accuracy": 2,
         "validation_accuracy": 2,
@@ -51,7 +76,8 @@ def spread(values: Sequence[float | None], digits: int) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "–"
-    return f"{mean(known):.{digits}f}" + (f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else "")
+    middle = round(mean(known), digits) + 0.0  # nought has no sign
+    return f"{middle:.{digits}f}" + (f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else "")
 
 
 def mean(values: Sequence[float]) -> float:
@@ -80,3 +106,29 @@ def write_into(path: Path) -> None:
     if not (begin and end):
         raise UserError(f"{path} has no place for the results; add the lines {BEGIN.strip()} and {END}")
     files.write(path, f"{before}{begin}{markdown(HEADER, rows())}\n\n{NOTE}\n{end}{after}".encode())
+
+
+SCORES = ("images", "space", "kNN-5 %", "silhouette", "trustworthiness of the map")
+SCORES_NOTE = (
+    "What the eye sees on the maps, measured: accuracy of a vote of the five nearest of the other points, and silhouette of the classes "
+    "by cosine distance (Rousseeuw 1987), both in the space that was mapped; trustworthiness: how far neighbours on the map are true ones "
+    "(Venna and Kaski 2001)."
+)
+
+
+def scores(structure: dict[str, float]) -> list[str]:
+    """What `probe.structure` measured, formatted, under the last three of SCORES."""
+    return [f"{structure['knn']:.1f}", f"{structure['silhouette']:.2f}", f"{structure['trustworthiness']:.3f}"]
+
+
+CONFUSED = ("encoder", "wrong %", "commonest confusions: true class for predicted class (share of the true class)")
+CONFUSED_NOTE = "Test images that the classifier takes for another class, one seed: how many, and the three commonest ways."
+
+
+def confused(predicted: Tensor, labels: Tensor, classes: Sequence[str], count: int = 3) -> list[str]:
+    """What a classifier mistakes, formatted, under the last two of CONFUSED: how much in all, and the commonest `count` confusions."""
+    shares = confusions(predicted, labels, len(classes)).fill_diagonal_(0)
+    places = shares.flatten().topk(count)
+    pairs = [(classes[place // len(classes)], classes[place % len(classes)], share) for place, share in zip(places.indices, places.values)]
+    named = ", ".join(f"{true} for {taken} ({share:.1f} %)" for true, taken, share in pairs)
+    return [f"{100 * (predicted != labels).float().mean():.2f}", named]

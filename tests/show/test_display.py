@@ -28,6 +28,24 @@ def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch, tmp_path)
     assert shown[2][0]["text/markdown"].splitlines() == ["| a | b |", "| --: | --: |", "| 1 | 2 |"]
 
 
+def documented(value: int) -> int:
+    """What is not shown."""
+    return value + 1  # shown
+
+
+def test_source_is_shown_without_its_docstring(monkeypatch):
+    shown = []
+    monkeypatch.setattr(display, "display", lambda bundle, **_: shown.append(bundle["text/markdown"]))
+    display.source(documented)
+    display.source(plain)
+    assert shown[0] == "```python\ndef documented(value: int) -> int:\n    return value + 1  # shown\n```"
+    assert shown[1] == "```python\ndef plain():\n    return 0\n```"
+
+
+def plain():
+    return 0
+
+
 def drawn(figure):
     """The picture that is shown of `figure`, and the pixels as matplotlib draws them."""
     figure.draw_without_rendering()  # the layout settles when it is drawn twice

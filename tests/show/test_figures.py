@@ -2,6 +2,7 @@
 
 import inspect
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,21 @@ from matplotlib.figure import Figure
 
 from latent import probe
 from latent.data import load
-from latent.recipes import Views
+from latent.models import build, parameter_count
+from latent.recipes import Views, find_recipe
 from latent.show import figures, plots
 from latent.show.interpolation import linear
+
+
+def networks(name, scale="cpu", **changes):
+    """The networks of a recipe with some of its values changed, as they start, for the embedded data."""
+    recipe = replace(find_recipe(name, scale), **changes)
+    data = load(recipe.dataset)
+    return build(recipe, data.channels, data.side, seed=0)
+
+
+def record(curve):
+    return {"experiment": "mnist-ae", "data": {"title": "MNIST"}, "curves": {"encoder": curve, "classifier": curve}}
 
 
 def drawings():
@@ -28,16 +41,14 @@ def drawings():
     return {
         "samples": figures.samples(data),
         "random_views": figures.random_views(data, Views(shift=3)),
-        "curves": figures.curves([{"experiment": "mnist-ae", "curves": {"encoder": curve, "classifier": curve}}] * 2),
-        "reconstructions": figures.reconstructions(shown, faint * 0.9, data),
+        "network": figures.network(networks("mnist-ae"), data),
+        "curves": figures.curves([record(curve)] * 2),
+        "reconstructions": figures.reconstructions(shown, faint * 0.9, faint * 0.8, data),
         "interpolation": figures.interpolation(linear(faint[:2], 10), linear(faint[:2], 10), ["1", "2"]),
-        "belief": figures.belief(torch.rand(10, 10), data.classes),
         "tsne_map": figures.tsne_map(points, labels, data.classes, "a map", "a sentence"),
-        "tsne_pair": figures.tsne_pair(points, points, labels, data.classes, "mnist-ae", "scores"),
         "tsne_row": figures.tsne_row({"a": points, "b": points, "c": points}, labels, data.classes, "maps", "a sentence"),
-        "comparison": figures.comparison({"a": {"x": [90.0, 91.0], "y": [80.0]}, "b": {"x": [92.0], "y": [85.0]}}, "bars", "a sentence"),
-        "trade_off": figures.trade_off({"the image itself": (0.05, 60.0), "erase 8": (0.06, 63.0)}, "erase 8", "a curve", "a sentence"),
         "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
+        "hardest": figures.hardest(torch.rand(len(data.test), 10), data),
         "neighbours": figures.neighbours(shown, near, data),
         "importance": figures.importance({"encoder.learning_rate": 0.7, "levels": 0.3}, "mnist-ae", "validation MAE", 5),
         "slices": figures.slices(
@@ -63,8 +74,8 @@ def drawings():
 
 
 NAMES = [
-    "samples", "random_views", "curves", "reconstructions", "interpolation", "belief", "tsne_map", "tsne_pair", "tsne_row", "comparison",
-    "trade_off", "confusion", "neighbours", "importance", "slices", "lines", "bars", "heatmap", "images",
+    "samples", "random_views", "network", "curves", "reconstructions", "interpolation", "tsne_map", "tsne_row",
+    "confusion", "hardest", "neighbours", "importance", "slices", "lines", "bars", "heatmap", "images",
 ]  # fmt: skip
 
 
@@ -89,7 +100,7 @@ def test_the_walk_misses_no_function_that_draws():
         name
         for module in (figures, plots)
         for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and inspect.signature(function).return_annotation is Figure
+        if not name.startswith("_") and function.__module__ == module.__name__ and inspect.signature(function).return_annotation is Figure
     }
     assert public == set(NAMES)
 
@@ -99,6 +110,8 @@ def test_a_figure_explains_itself(drawn, name):
     figure = drawn[name]
     assert len(figure.get_suptitle()) > 3 and len(figure.get_label()) > 8
     for axes in figure.axes:
+        if not axes.axison:
+            continue  # a drawing, not a plot
         if axes.get_label() == "<colorbar>":
             assert axes.get_ylabel()
         elif axes.images and not axes.get_xlabel():
@@ -109,7 +122,7 @@ def test_a_figure_explains_itself(drawn, name):
             assert any(line.get_visible() for line in lines)
 
 
-@pytest.mark.parametrize("name", ["samples", "random_views", "reconstructions", "interpolation", "neighbours", "images"])
+@pytest.mark.parametrize("name", ["samples", "random_views", "reconstructions", "interpolation", "hardest", "neighbours", "images"])
 def test_an_image_panel_labels_rows_and_columns(drawn, name):
     grid = drawn[name].axes[0].get_gridspec()
     panel = np.array(drawn[name].axes).reshape(grid.nrows, grid.ncols)
@@ -123,6 +136,70 @@ def test_all_text_lies_inside_the_picture(drawn, name):
     width, height = figure.get_size_inches() * figure.dpi
     box = figure.get_tightbbox().transformed(figure.dpi_scale_trans)
     assert box.x0 > -2 and box.y0 > -2 and box.x1 < width + 2 and box.y1 < height + 2
+
+
+def boxes(figure):
+    """What stands below the boxes of a drawing, in the order in which they are drawn."""
+    return [text.get_text().replace("\n", " ") for text in figure.axes[0].texts if text.get_text()[:1].isdigit()]
+
+
+PERCEPTRON = ["1024", "512", "10"]
+FOLDED = {"folds": (4, 2), "widths": (32, 48), "decoder_folds": (4, 2), "decoder_widths": (32, 48)}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "there", "back"),
+    [
+        ("cifar-ae", FOLDED, ["3 32×32", "32 8×8", "48 4×4"], ["48 4×4", "32 8×8", "3 32×32", *PERCEPTRON]),
+        ("cifar-guided", {"widths": (16, 32, 64)}, ["3 32×32", "24 31×31", "16 15×15", "32 7×7", "64 3×3", "64 1×1"], ["10"]),
+        ("mnist-contrastive", {}, ["1 28×28", "8 27×27", "32 13×13", "64 6×6", "128 3×3", "128 1×1"], ["512", "128", *PERCEPTRON]),
+    ],
+)
+def test_a_drawing_shows_the_maps_of_every_kind_of_network(drawn, name, changes, there, back):
+    built = networks(name, **changes)
+    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"))
+    assert boxes(figure) == [*there, "128", *back]
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert f"encoder, {parameter_count(built['encoder']):,} parameters" in written
+    pyplot.close(figure)
+
+
+def test_what_is_hardest_comes_first_with_what_it_is_taken_for(drawn):
+    data = load("mnist")
+    believed = torch.full((len(data.test), 10), 0.1)
+    wrong = (data.test.labels[7].item() + 1) % 10
+    believed[7] = torch.eye(10)[wrong]
+    figure = figures.hardest(believed, data, count=3)
+    assert figure.axes[0].get_title() == f"{data.classes[data.test.labels[7]]}\nas {data.classes[wrong]}" and len(figure.axes) == 3
+    pyplot.close(figure)
+
+
+def test_a_caption_of_confusions_names_the_commonest(drawn):
+    data = load("mnist")
+    predicted = data.test.labels.clone()
+    predicted[(data.test.labels == 3).nonzero()[0]] = 8
+    figure = figures.confusion(predicted, data.test.labels, data)
+    share = 100 / (data.test.labels == 3).sum().item()
+    assert f"{data.classes[3]} taken for {data.classes[8]}, {share:.1f} %" in figure.get_label()
+    pyplot.close(figure)
+
+
+def test_curves_say_where_they_end():
+    ends = [{"epoch": 1, "train_loss": loss, "validation_loss": 2 * loss, "validation_accuracy": 90} for loss in (0.25, 0.5)]
+    figure = figures.curves([record([end]) for end in ends])
+    assert "0.3750 in training and 0.7500 in validation" in figure.get_label() and figure.get_suptitle().startswith(
+        "MNIST by reconstruction"
+    )
+    pyplot.close(figure)
+
+
+def test_reconstructions_stand_beside_those_of_pca(drawn):
+    data = load("mnist")
+    shown = probe.subset(data.test, 2)
+    exact = shown.images.float() / 255
+    figure = figures.reconstructions(shown, exact, exact * 0, data)
+    assert figure.axes[0].get_title().splitlines()[1:] == ["0.0000", f"{exact[0].mean():.4f}"]
+    pyplot.close(figure)
 
 
 def test_a_figure_without_an_explanation_is_refused():

@@ -1,0 +1,95 @@
+"""The controlled comparison as tables and series: every row of the study with what its latents store and lay open."""
+
+from latent.recipes import STUDY
+from latent.show.tables import spread
+from latent.store import results
+
+TITLES = dict(
+    zip(
+        STUDY,
+        (
+            "untrained",
+            "PCA",
+            "autoencoder",
+            "autoencoder shown views",
+            "contrast, weak views",
+            "contrast",
+            "guided",
+            "guided, contrast's views",
+            "contrast with labels",
+        ),
+        strict=True,
+    )
+)
+READERS = {"linear": "linear", "knn": "kNN-5", "classifier": "MLP", "unfolding": "unfolding"}
+_MEASURES = {
+    "error": ("test_mae", 4),
+    "linear": ("test_linear_accuracy", 1),
+    "knn": ("test_knn_accuracy", 1),
+    "classifier": ("test_accuracy", 1),
+    "unfolding": ("test_unfolding_accuracy", 1),
+    "alignment": ("test_alignment", 2),
+    "uniformity": ("test_uniformity", 2),
+    "rank": ("test_effective_rank", 0),
+}
+HEADER = ("learned by", "stored: MAE", *READERS.values(), "alignment", "uniformity", "effective rank")
+NOTE = (
+    "The study on {}, test set; seeds of each row: {}. Stored: mean absolute error of a decoder trained on the frozen "
+    "latents. Laid open: accuracy in percent of a linear probe, of kNN-5, of the MLP, and of the classifier that unfolds. "
+    "Alignment and uniformity: Wang and Isola (2020), lower is better; effective rank: Roy and Vetterli (2007), at most 128."
+)
+
+Rows = dict[str, dict[str, list[float]]]
+
+
+def read(dataset: str) -> Rows:
+    """What the study measured on a dataset ("mnist" or "cifar"): title of a row → measure → a value for each seed.
+
+    Rows without results are left out.
+    """
+    rows = {}
+    for row, title in TITLES.items():
+        records = results.read(f"{dataset}-{row}", "study")
+        if records:
+            rows[title] = {name: [record["measures"][key] for record in records] for name, (key, _) in _MEASURES.items()}
+    return rows
+
+
+def seeds(rows: Rows) -> str:
+    """How many seeds stand behind a row of the study: "3", or "1 to 3" where rows differ."""
+    counts = sorted({len(measures["error"]) for measures in rows.values()}) or [0]
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def table(rows: Rows) -> list[list[str]]:
+    """One formatted line for each row of the study, under HEADER."""
+    return [[title, *(spread(measures[name], digits) for name, (_, digits) in _MEASURES.items())] for title, measures in rows.items()]
+
+
+EFFECTS = {  # what differs → the two rows whose difference it is
+    "objective: contrast for reconstruction, strong views": ("contrast", "autoencoder shown views"),
+    "views: strong for weak, contrast": ("contrast", "contrast, weak views"),
+    "views: strong for none, autoencoder": ("autoencoder shown views", "autoencoder"),
+    "views: strong for weak, guided": ("guided, contrast's views", "guided"),
+    "labels: in the loss of contrast": ("contrast with labels", "contrast"),
+    "labels: guided for contrast, strong views": ("guided, contrast's views", "contrast"),
+    "learning: autoencoder for PCA": ("autoencoder", "PCA"),
+}
+EFFECTS_NOTE = (
+    "{}: what one change is worth, all else equal (PCA aside): difference of two rows of the study in points of test accuracy, by "
+    "each reader."
+)
+
+
+def effects(rows: Rows) -> list[list[str]]:
+    """One formatted line for each of EFFECTS whose two rows are there: its name, then the difference by each reader."""
+    return [
+        [change, *(spread(_differences(rows[first][reader], rows[second][reader]), 1) for reader in READERS)]
+        for change, (first, second) in EFFECTS.items()
+        if {first, second} <= rows.keys()
+    ]
+
+
+def _differences(first: list[float], second: list[float]) -> list[float]:
+    """Seed by seed, of the seeds that both have; a seed fixes the start and the order of the images for both."""
+    return [a - b for a, b in zip(first, second)]

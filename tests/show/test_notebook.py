@@ -1,0 +1,88 @@
+"""What the notebooks have in common: recipes in words, trials as a table, measures beside those of PCA."""
+
+import json
+
+import pytest
+from helpers import made
+
+from latent.data import load
+from latent.models import fit_pca
+from latent.recipes import RECIPES, Views
+from latent.search import trials
+from latent.show import display, notebook, tables
+from latent.store import results
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """The Markdown that is displayed."""
+    found = []
+    monkeypatch.setattr(display, "display", lambda bundle, **_: found.append(bundle.get("text/markdown", "")))
+    return found
+
+
+@pytest.mark.parametrize("name", RECIPES["cpu"])
+def test_a_recipe_is_shown_in_words(shown, name):
+    notebook.recipe_table(RECIPES["cpu"][name])
+    assert not any("_" in text or "True" in text or "adamw" in text for text in shown)
+    assert ("label smoothing" in shown[2]) and ("temperature" in shown[0]) == ("contrast" in name)
+
+
+def test_views_are_told_as_a_reader_would():
+    assert notebook.in_words(Views()) == "the image itself"
+    said = notebook.in_words(Views(shift=2, zoom=0.25, flip=True, erase=10))
+    assert (
+        said
+        == "shifted by up to 2 pixels; mirrored every second time; cropped to 25% of the area or more; a square of 10 × 10 pixels blanked"
+    )
+    every = Views(1, True, 2, 0.5, 0.5, 0.4, 0.9, 0.2, 8, 24)
+    assert len(notebook.in_words(every).split("; ")) == len(vars(every))
+
+
+def test_trials_are_shown_with_the_measures_that_they_have(shown):
+    notebook.trials_table("mnist-ae")
+    assert shown == []
+    recipe = RECIPES["cpu"]["mnist-ae"].as_dict()
+    row = {
+        "experiment": "mnist-ae",
+        "scale": notebook.default_scale(),
+        "images": 12000,
+        "recipe": recipe,
+        "decision": "kept",
+        "reason": "better: by far",
+    }
+    log = results.folder("cpu") / "trials.json"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(json.dumps([row | {"experiment": "cifar-ae"}, row | {"validation_mae": 0.0123}]))
+    assert len(trials.rows("mnist-ae")) == 1
+    notebook.trials_table("mnist-ae")
+    header, _, line = shown[0].splitlines()
+    assert "error" in header and "accuracy" not in header
+    assert line == f"| 1 | 12,000 × {recipe['encoder']['epochs']} | 0.0123 | kept | better: by far |"
+
+
+def test_pca_stands_below_what_was_measured_with_its_own_error(shown, monkeypatch):
+    data = load("mnist")
+    pca = fit_pca(data.train.images)
+    run = notebook.experiment.Run("mnist-ae", RECIPES["tiny"]["mnist-ae"], data, None, {})
+    monkeypatch.setattr(notebook.experiment, "load_or_run", lambda _: run)
+    results.write("mnist-ae", 0, made("mnist-ae", 0, {"test_accuracy": 97.5, "test_mae": 0.0123}), None)
+    notebook.measures_table(["mnist-ae"], pca)
+    header, _, ours, theirs = shown[0].splitlines()
+    assert "six views" not in header and "97.50" in ours and "0.0123" in ours
+    error = notebook.probe.reconstruction_error(pca["encoder"], pca["decoder"], data.test.images)
+    assert theirs.startswith("| PCA") and theirs.endswith(f"| {error:.4f} |") and tables.way("mnist-ae") in ours
+
+
+def test_recipes_stand_side_by_side_with_a_dash_where_a_value_is_not_used(shown, monkeypatch):
+    monkeypatch.setenv("LATENT_RECIPE", "cpu")
+    names = ["mnist-ae", "cifar-guided", "cifar-contrastive"]
+    notebook.recipes_table(names)
+    header, _, *lines = shown[0].splitlines()
+    assert header == "|  | MNIST, reconstruction | CIFAR-10, classification | CIFAR-10, contrast |"
+    cells = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ")[1:] for line in lines}
+    recipes = [RECIPES["cpu"][name] for name in names]
+    assert cells["epochs"] == [str(recipe.encoder.epochs) for recipe in recipes]
+    assert cells["temperature"] == ["–", "–", str(recipes[2].temperature)]
+    assert cells["label smoothing"] == ["–", str(recipes[1].encoder.label_smoothing), "–"]
+    assert cells["last map"][0] == "–" and cells["folded patches"][1:] == ["–", "–"]

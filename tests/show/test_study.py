@@ -1,0 +1,74 @@
+"""The controlled comparison as tables: against values worked out by hand, and against the records that are stored."""
+
+import json
+
+import pytest
+from helpers import ROOT, made
+
+from latent.recipes import STUDY, find_recipe
+from latent.show import study
+
+KEYS = ("test_mae", "test_linear_accuracy", "test_knn_accuracy", "test_accuracy", "test_unfolding_accuracy")
+SHAPE = ("test_alignment", "test_uniformity", "test_effective_rank")
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Two rows of the study on MNIST, the second with two seeds."""
+    monkeypatch.setenv("LATENT_RESULTS", str(tmp_path))
+    for row, seed, linear in (
+        ("contrastive", 0, 99.0),
+        ("contrastive-weak", 0, 97.5),
+        ("contrastive-weak", 1, 98.5),
+        ("contrastive", 1, 99.4),
+    ):
+        name = f"mnist-{row}"
+        measures = dict.fromkeys(KEYS + SHAPE, 0.5) | {"test_linear_accuracy": linear}
+        folder = tmp_path / "study" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"seed{seed}.json").write_text(json.dumps(made(name, seed, measures, find_recipe(name, "study"))))
+
+
+def test_rows_come_in_the_order_of_the_study_with_a_value_for_each_seed(stored):
+    rows = study.read("mnist")
+    assert list(rows) == ["contrast, weak views", "contrast"]
+    assert rows["contrast"]["linear"] == [99.0, 99.4]
+    assert study.read("cifar") == {}
+
+
+def test_the_table_gives_mean_and_deviation(stored):
+    first = study.table(study.read("mnist"))[0]
+    assert (
+        len(first) == len(study.HEADER)
+        and first[:3] == ["contrast, weak views", "0.5000 ± 0.0000", "98.0 ± 0.7"]
+        and study.seeds(study.read("mnist")) == "2"
+    )
+
+
+def test_an_effect_is_taken_seed_by_seed_and_needs_both_rows(stored):
+    (only,) = study.effects(study.read("mnist"))
+    assert only[0] == "views: strong for weak, contrast" and only[1] == "1.2 ± 0.4"  # 1.5 and 0.9
+
+
+def test_every_row_of_the_study_has_a_title_and_every_effect_two_rows_that_differ():
+    assert list(study.TITLES) == list(STUDY)
+    for first, second in study.EFFECTS.values():
+        assert first != second and {first, second} <= set(study.TITLES.values())
+
+
+def test_what_an_effect_says_is_all_that_differs_between_its_recipes():
+    """But for the network that the objective needs, and for its temperature, which others do not use."""
+    names = {title: row for row, title in study.TITLES.items()}
+    for change, (first, second) in study.EFFECTS.items():
+        for dataset in ("mnist", "cifar"):
+            a, b = (find_recipe(f"{dataset}-{names[title]}", "study").as_dict() for title in (first, second))
+            differing = {key for key in a if a[key] != b[key]}
+            views = {key for key in a["encoder"] if a["encoder"][key] != b["encoder"][key]}
+            assert differing <= {"objective", "encoder", "head"}
+            assert ("views" in views) == change.startswith("views:") or change.startswith("learning"), change
+            assert views <= {"views"}
+
+
+def test_the_stored_study_on_mnist_is_whole():
+    shipped = {path.parent.name for path in (ROOT / "results/study").glob("mnist-*/seed0.json")}
+    assert shipped == {f"mnist-{row}" for row in STUDY}
