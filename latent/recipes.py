@@ -218,14 +218,14 @@ for _name, _epochs in (("mnist", 2), ("cifar", 12)):
     )
 
 # One card does in a minute what two cores do in an hour: wider networks, more epochs, and every reader.
-_LATENTS_OUT = Training(epochs=10, batch=256, optimizer="muon", learning_rate=0.1, rest=0.05, beta2=0.99, warmup=0.05)
+_LATENTS_OUT = Training(epochs=10, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05)
 for _name, _recipe in RECIPES["cpu"].items():
     _small = _recipe.dataset == "mnist"
     _epochs = {"contrast": 400, "contrast_labels": 200, "reconstruct": 100, "classify": 60}[_recipe.objective]
     RECIPES["gpu"][_name] = replace(
         _recipe,
         widths=(64, 256, 256),
-        encoder=replace(_LATENTS_OUT if _recipe.objective == "reconstruct" else _recipe.encoder, epochs=_epochs),
+        encoder=replace(_recipe.encoder, epochs=_epochs),
         decoder=_LATENTS_OUT,
         reader=replace(_LATENTS_OUT, label_smoothing=0.2, views=HANDWRITING if _small else OBJECTS),
         decoder_folds=(4,) if _small else (4, 2),

@@ -9,7 +9,7 @@ from PIL import Image
 from latent.report.exporter import Document
 
 INCH = 36  # pixels
-TEXT = slice(round(22 / 25.4 * INCH), round((297 - 18) / 25.4 * INCH))  # the rows of template.typ's text
+TEXT = slice(round(22 / 25.4 * INCH), round((297 - 15) / 25.4 * INCH))  # the rows of template.typ's text
 
 
 def shares(document: Document) -> list[float]:

@@ -60,11 +60,11 @@ def flat(values: dict, before: str = "") -> dict[str, object]:
     return {place: value for pair in pairs for place, value in pair.items()}
 
 
-HEADER = ["row", "images", "epochs", "classifier %", "kNN-5 %", "MAE", "decision", "reason"]
+HEADER = ["trial", "images × epochs", "accuracy %", "error", "decision", "what was tried: what came of it"]
 
 
 def rows(name: str) -> list[list[str]]:
-    """The trials of an experiment as rows of a table, numbered as in the log."""
+    """The trials of an experiment as rows of a table under HEADER, numbered as in the log."""
     return [[str(number), *_cells(row)] for number, row in enumerate(read()) if _is_of(row, name)]
 
 
@@ -74,9 +74,9 @@ def _is_of(row: dict, name: str) -> bool:
 
 
 def _cells(row: dict) -> list[str]:
-    digits = {"validation_accuracy": 2, "validation_knn_accuracy": 2, "validation_mae": 4}
+    digits = {"validation_accuracy": 2, "validation_mae": 4}
     measures = [f"{row[name]:.{count}f}" if name in row else "–" for name, count in digits.items()]
-    return [f"{row['images']:,}", str(row["recipe"]["encoder"]["epochs"]), *measures, row["decision"], row["reason"]]
+    return [f"{row['images']:,} × {row['recipe']['encoder']['epochs']}", *measures, row["decision"], row["reason"]]
 
 
 def decide(number: int, decision: str, reason: str) -> dict:

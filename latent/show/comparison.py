@@ -8,27 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from latent.show.figures import losses, scatter
 from latent.show.plots import COLOURS, STYLE, canvas, label
-from latent.show.study import READERS, TITLES, Rows
+from latent.show.study import READERS, Rows
 from latent.store import results
 
-_STYLES = dict(  # of a row of the study, here and in every figure: objective by colour, views by the marker
-    zip(
-        TITLES.values(),
-        (
-            (COLOURS[7], "D"),
-            (COLOURS[8], "s"),
-            (COLOURS[0], "o"),
-            (COLOURS[0], "^"),
-            (COLOURS[4], "v"),
-            (COLOURS[4], "o"),
-            (COLOURS[2], "o"),
-            (COLOURS[2], "^"),
-            (COLOURS[1], "o"),
-        ),
-        strict=True,
-    )
-)
+_STYLES = {  # of a row of the study, in every figure: objective by colour, views by the marker
+    "untrained": (COLOURS[7], "D"),
+    "PCA": (COLOURS[8], "s"),
+    "autoencoder": (COLOURS[0], "o"),
+    "autoencoder shown views": (COLOURS[0], "^"),
+    "contrast, weak views": (COLOURS[4], "v"),
+    "contrast": (COLOURS[4], "o"),
+    "guided": (COLOURS[2], "o"),
+    "guided, contrast's views": (COLOURS[2], "^"),
+    "contrast with labels": (COLOURS[1], "o"),
+}
 _ASIDE = {  # where a name stands beside its point, in points of type, if not above it: others are near
     "PCA": (0, -13, "center"),
     "untrained": (0, -13, "center"),
@@ -53,14 +48,14 @@ def accuracies(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, measure in enumerate(next(iter(rows.values()))):
             values = [np.asarray(row[measure], dtype=float) for row in rows.values()]
-            spread = [v.std(ddof=1) if len(v) > 1 else 0 for v in values]
+            spread = [_deviation(v) or 0 for v in values]
             places = np.arange(len(rows)) + 0.18 * (number - 1)
             style = {"fmt": "os^D"[number], "color": COLOURS[(2, 0, 4)[number]], "markersize": 4, "capsize": 2}
             panel.errorbar([v.mean() for v in values], places, xerr=spread, label=measure, **style)
         panel.set_yticks(range(len(rows)), list(rows), fontsize=9)
         panel.invert_yaxis()
         label(panel, "accuracy (%)", "", name)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=4)
+    _legend(figure, 4)
     return figure
 
 
@@ -68,15 +63,11 @@ def curves(records: Mapping[str, Sequence[dict]], title: str, caption: str) -> F
     """The loss of every encoder on training and validation images by epoch, a panel an experiment, a line a seed."""
     figure, axes = canvas(title, caption, columns=3, rows=-(-len(records) // 3), size=(6.5, 0.5 + 1.6 * -(-len(records) // 3)))
     for panel, (name, seeds) in zip(axes.flat, records.items()):
-        for number, record in enumerate(seeds):
-            epochs = record["curves"]["encoder"]
-            for key, colour in (("train_loss", COLOURS[0]), ("validation_loss", COLOURS[2])):
-                shown = [epoch["epoch"] for epoch in epochs], [epoch[key] for epoch in epochs]
-                panel.plot(*shown, color=colour, linewidth=1, label=key.replace("_loss", "") if number == 0 else None)
+        losses(panel, seeds)
         panel.tick_params(labelsize=8)
         label(panel, "epoch", "loss", name)
         panel.title.set_size(9)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=2)
+    _legend(figure, 2)
     return figure
 
 
@@ -84,24 +75,23 @@ def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str
     """t-SNE maps (N, 2) of the same images side by side, coloured by class, each class named where it is densest."""
     figure, axes = canvas(title, caption, columns=len(points), size=(6.5, 2.3))
     for panel, (name, places) in zip(axes[0], points.items()):
-        _map(panel, places, labels, classes, size=6.5)
+        _map(panel, places, labels, classes)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2" if panel is axes[0, 0] else "", name)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
     return figure
 
 
-def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], size: float = 8) -> None:
+def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str]) -> None:
     """One map on `axes`: both axes of one scale, since distances on it are compared; no tick labels, since they mean nothing.
 
     A class is named where it is densest, if most of what lies there is of that class.
     """
-    numbers = labels.cpu().numpy()
-    axes.scatter(*places.T, s=3, c=[COLOURS[n % len(COLOURS)] for n in numbers], linewidths=0, rasterized=True)
+    scatter(axes, places, labels, classes)
     for number, name in enumerate(classes):
-        center, purity = _densest(places, numbers == number)
+        center, purity = _densest(places, (labels == number).cpu().numpy())
         if purity > 0.5:
             outline = [patheffects.withStroke(linewidth=2, foreground="white")]
-            axes.text(*center, str(name), fontsize=size, ha="center", va="center", path_effects=outline)
+            axes.text(*center, str(name), fontsize=6.5, ha="center", va="center", path_effects=outline)
     axes.set(xticklabels=[], yticklabels=[], aspect="equal")
     axes.set_adjustable("datalim")
 
@@ -122,8 +112,7 @@ def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Fig
     for panel, (name, rows) in zip(axes[0], panels.items()):
         _points(panel, rows)
         panel.set_title(name)
-    handles, names = _gather(axes[0])
-    figure.legend(handles, names, loc="outside lower center", frameon=False, ncols=3, fontsize=8)
+    _legend(figure, 3, fontsize=8)
     return figure
 
 
@@ -135,7 +124,7 @@ def hero(rows: Rows, points: Mapping[str, np.ndarray], labels: Tensor, classes: 
     figure.set_label(caption)
     _points(axes["points"], rows, named=True)
     for panel, (name, places) in zip((axes[key] for key in "abcd"), points.items()):
-        _map(panel, places, labels, classes, size=6.5)
+        _map(panel, places, labels, classes)
         panel.set_title(name, fontsize=9)
         panel.set(xticks=[], yticks=[])
     return figure
@@ -145,8 +134,18 @@ def _points(axes: Axes, rows: Rows, named: bool = False) -> None:
     """The rows of a study on `axes`, whiskers of one standard deviation; `named`: each beside its point."""
     for name, measures in rows.items():
         error, linear = (np.asarray(measures[key], dtype=float) for key in ("error", "linear"))
-        (colour, marker), spread = _STYLES[name], [v.std(ddof=1) if len(v) > 1 else None for v in (error, linear)]
-        axes.errorbar(error.mean(), linear.mean(), *spread[::-1], fmt=marker, color=colour, markersize=6, capsize=2, label=name)
+        colour, marker = _STYLES[name]
+        axes.errorbar(
+            error.mean(),
+            linear.mean(),
+            _deviation(linear),
+            _deviation(error),
+            fmt=marker,
+            color=colour,
+            markersize=6,
+            capsize=2,
+            label=name,
+        )
         if named:
             place, (*aside, align) = (error.mean(), linear.mean()), _ASIDE.get(name, (0, 7, "center"))
             axes.annotate(name, place, aside, textcoords="offset points", fontsize=7.5, ha=align, color=colour)
@@ -165,22 +164,26 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for row in (row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
-            spread = values.std(1, ddof=1) if values.shape[1] > 1 else None
+            spread = [_deviation(v) or 0 for v in values]
             colour, marker = _STYLES[row]
             panel.errorbar(range(len(READERS)), values.mean(1), spread, color=colour, marker=marker, markersize=4, capsize=2, label=row)
         panel.set_xticks(range(len(READERS)), list(READERS.values()))
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
-    handles, names = _gather(axes[0])
-    figure.legend(handles, names, loc="outside lower center", frameon=False, ncols=3, fontsize=8)
+    _legend(figure, 3, fontsize=8)
     return figure
 
 
-def _gather(panels: Sequence[Axes]) -> tuple[list, list[str]]:
-    """What the legends of `panels` would hold, each name once."""
+def _deviation(values: np.ndarray) -> float | None:
+    """Standard deviation over seeds; none, and so no whisker, of a single one."""
+    return values.std(ddof=1) if len(values) > 1 else None
+
+
+def _legend(figure: Figure, columns: int, **style) -> None:
+    """One legend below all panels of a figure, each name once."""
     found = {}
-    for panel in panels:
+    for panel in figure.axes:
         found |= {name: handle for handle, name in zip(*panel.get_legend_handles_labels()) if name not in found}
-    return list(found.values()), list(found)
+    figure.legend(found.values(), found.keys(), loc="outside lower center", frameon=False, ncols=columns, **style)
 
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
@@ -195,6 +198,5 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
             panel.axhline(real[quantity], color="black", linestyle=":", label="real test images (median)")
         label(panel, "weight of the second image", quantity)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    handles, names = _gather(axes.flat)
-    figure.legend(handles, names, loc="outside lower center", frameon=False, ncols=2)
+    _legend(figure, 2)
     return figure

@@ -145,11 +145,9 @@ def curves(records: Sequence[dict]) -> Figure:
         columns=2,
         size=(7.0, 1.6),
     )
-    for number, record in enumerate(records):
-        encoder, classifier = record["curves"]["encoder"], record["curves"].get("classifier", record["curves"]["encoder"])
-        for key, colour in (("train_loss", COLOURS[0]), ("validation_loss", COLOURS[1])):
-            name = {"train_loss": "training", "validation_loss": "validation"}[key] if number == 0 else None
-            axes[0, 0].plot(*_column(encoder, key), color=colour, label=name, linewidth=1)
+    losses(axes[0, 0], records)
+    for record in records:
+        classifier = record["curves"].get("classifier", record["curves"]["encoder"])
         axes[0, 1].plot(*_column(classifier, "validation_accuracy"), color=COLOURS[2], linewidth=1)
     axes[0, 0].legend()
     label(axes[0, 0], "epoch", "loss")
@@ -157,6 +155,14 @@ def curves(records: Sequence[dict]) -> Figure:
     for panel in axes[0]:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
+
+
+def losses(axes: Axes, records: Sequence[dict]) -> None:
+    """The loss of an encoder on training and validation images by epoch, a line a record, drawn on `axes`."""
+    for number, record in enumerate(records):
+        for key, name, colour in (("train_loss", "training", COLOURS[0]), ("validation_loss", "validation", COLOURS[1])):
+            shown = _column(record["curves"]["encoder"], key)
+            axes.plot(*shown, color=colour, label=name if number == 0 else None, linewidth=1)
 
 
 def _column(rows: Sequence[dict], key: str) -> tuple[list[float], list[float]]:

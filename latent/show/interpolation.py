@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from latent import probe
 from latent.data import Split
+from latent.views import to_float
 
 
 def linear(ends: Tensor, steps: int) -> Tensor:
@@ -70,7 +71,8 @@ def survey(autoencoder: nn.ModuleDict, judge: nn.ModuleDict, split: Split, known
     autoencoder: decodes the latents on the way. judge: encoder and classifier that never saw such pictures. known: training images.
     chosen: positions (pairs, 2) in `split`.
     """
-    latents, images = probe.encode(autoencoder["encoder"], split.images), split.images.float() / 255
+    latents, known_latents = (probe.encode(autoencoder["encoder"], part.images) for part in (split, known))
+    images = to_float(split.images)
     found: Survey = {LATENT: {}, PIXELS: {}, GREY: {}, CERTAINTY: {}}
     shape = len(chosen), steps
 
@@ -81,32 +83,28 @@ def survey(autoencoder: nn.ModuleDict, judge: nn.ModuleDict, split: Split, known
     for way, walk in WAYS.items():
         path = torch.cat([walk(latents[pair], steps) for pair in chosen])
         pictures = torch.cat([autoencoder["decoder"](part) for part in path.split(probe.BATCH)])
-        note(way, _of_latents(autoencoder, path, known) | _of_pictures(judge, pictures, known))
+        note(way, {LATENT: nearest_distance(path, known_latents)} | _of_pictures(judge, pictures, known))
     note("pixels, blended", _of_pictures(judge, torch.cat([linear(images[pair], steps) for pair in chosen]), known))
     return found
 
 
 def of_real_images(autoencoder: nn.ModuleDict, judge: nn.ModuleDict, split: Split, known: Split) -> dict[str, float]:
     """The median of each quantity of `survey` for the images of `split` themselves."""
-    latents, images = probe.encode(autoencoder["encoder"], split.images), split.images.float() / 255
-    measured = _of_latents(autoencoder, latents, known) | _of_pictures(judge, images, known)
+    latents, known_latents = (probe.encode(autoencoder["encoder"], part.images) for part in (split, known))
+    measured = {LATENT: nearest_distance(latents, known_latents)} | _of_pictures(judge, to_float(split.images), known)
     return {quantity: values.median().item() for quantity, values in measured.items()}
 
 
-def _of_latents(autoencoder: nn.ModuleDict, latents: Tensor, known: Split) -> dict[str, Tensor]:
-    return {LATENT: nearest_distance(latents, probe.encode(autoencoder["encoder"], known.images))}
-
-
 def _of_pictures(judge: nn.ModuleDict, pictures: Tensor, known: Split) -> dict[str, Tensor]:
-    distance = nearest_distance(pictures, known.images.float() / 255)
+    distance = nearest_distance(pictures, to_float(known.images))
     return {PIXELS: distance, GREY: grey(pictures), CERTAINTY: certainty(judge, pictures)}
 
 
 @torch.no_grad()
 def certainty(judge: nn.ModuleDict, pictures: Tensor) -> Tensor:
     """The largest probability (N,) that encoder and classifier of `judge` give to any class of pictures (N, C, H, W) in [0, 1]."""
-    parts = (judge["classifier"](judge["encoder"](part)).float().softmax(1).amax(1) for part in pictures.split(probe.BATCH))
-    return torch.cat(list(parts))
+    latents = torch.cat([judge["encoder"](part).float() for part in pictures.split(probe.BATCH)])
+    return probe.predict(judge["classifier"], latents).amax(1)
 
 
 MIDDLE = ("at the two middle steps", "real images", *WAYS, "pixels, blended")

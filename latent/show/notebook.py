@@ -180,31 +180,25 @@ def layer_table(encoder: nn.Module, data: Dataset) -> None:
     display.table(["encoder", "shape of one image", "parameters"], rows, "The encoder, layer by layer.")
 
 
-_NAMES = {"whiten": "whitened patches", "pool": "pooling", "to_latent": "latent", "linear": "linear map beside them"}
+_NAMES = {"whiten": "whitened patches", "pool": "pooling", "to_latent": "latent"}
 
 
 def _layers(encoder: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The parts of an encoder with their names: stages one by one, the networks inside another taken apart."""
+    """The parts of an encoder with their names, its stages one by one."""
     found = []
     for name, part in encoder.named_children():
         if name == "stages":
             found += [(f"{type(layer).__name__.replace('Sequential', 'stage')} {n + 1}", layer) for n, layer in enumerate(part)]
         else:
-            found += _layers(part) if name == "encoder" else [(_NAMES.get(name, name), part)]
+            found.append((_NAMES.get(name, name), part))
     return found
 
 
 def trials_table(name: str) -> None:
     """Show what was tried for an experiment, on validation; nothing where nothing was."""
-    rows = [
-        [number, f"{images} × {epochs}", accuracy, error, decision, reason]
-        for number, images, epochs, accuracy, _, error, decision, reason in trials.rows(name)
-    ]
-    if rows:
-        header = ["trial", "images × epochs", "accuracy %", "error", "decision", "what was tried: what came of it"]
-        display.table(
-            *tables.filled(header, rows), "Short trainings of one seed, judged on validation; trials bear their number in the log."
-        )
+    note = "Short trainings of one seed, judged on validation; trials bear their number in the log."
+    if rows := trials.rows(name):
+        display.table(*tables.filled(trials.HEADER, rows), note)
 
 
 def keep_sweep(found: dict) -> None:
@@ -243,13 +237,7 @@ def measures_table(names: Sequence[str], pca: nn.ModuleDict | None = None) -> No
 
 
 def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:
-    """PCA as a row of measures: its error and what is read off it in closed form; a classifier's accuracy where the study has it."""
-    train, test = run.data.train, run.data.test
-    known, latents = (probe.encode(pca["encoder"], split.images) for split in (train, test))
-    records = results.read(f"{run.experiment.partition('-')[0]}-pca", "study")
-    row = tables.row("PCA, no training", records)
-    row[1] = "–"
-    row[-3] = f"{probe.linear_accuracy(known, train.labels, latents, test.labels):.2f}"
-    row[-2] = f"{probe.knn_accuracy(known, train.labels, latents, test.labels):.2f}"
-    row[-1] = f"{probe.reconstruction_error(pca['encoder'], pca['decoder'], test.images):.4f}"
-    return row
+    """PCA as a row of measures: what the study read from its latents, and the error of its own decoder, which is linear."""
+    _, _, *read, _ = tables.row("", results.read(f"{run.experiment.partition('-')[0]}-pca", "study"))
+    error = probe.reconstruction_error(pca["encoder"], pca["decoder"], run.data.test.images)
+    return ["PCA, no training", "–", *read, f"{error:.4f}"]

@@ -1,26 +1,19 @@
 """The controlled comparison as tables and series: every row of the study with what its latents store and lay open."""
 
-from latent.recipes import STUDY
 from latent.show.tables import spread
 from latent.store import results
 
-TITLES = dict(
-    zip(
-        STUDY,
-        (
-            "untrained",
-            "PCA",
-            "autoencoder",
-            "autoencoder shown views",
-            "contrast, weak views",
-            "contrast",
-            "guided",
-            "guided, contrast's views",
-            "contrast with labels",
-        ),
-        strict=True,
-    )
-)
+TITLES = {  # of the rows of the study, in their order
+    "random": "untrained",
+    "pca": "PCA",
+    "ae": "autoencoder",
+    "ae-views": "autoencoder shown views",
+    "contrastive-weak": "contrast, weak views",
+    "contrastive": "contrast",
+    "guided": "guided",
+    "guided-views": "guided, contrast's views",
+    "contrastive-labels": "contrast with labels",
+}
 READERS = {"linear": "linear", "knn": "kNN-5", "classifier": "MLP", "unfolding": "unfolding"}
 _MEASURES = {
     "error": ("test_mae", 4),

@@ -36,8 +36,8 @@ def test_a_row_is_open_until_somebody_decides_and_says_why(capsys):
         trials.run("mnist-ae", recipe, {"encoder.epochs": epochs}, CPU, images=200)
     assert cli.main(["decide", "1", "kept", "half the error,\nand twice the time"]) == 0
     first, second = trials.rows("mnist-ae")
-    assert first[:3] == ["0", "200", "1"] and first[-2:] == ["open", ""]
-    assert second[:3] == ["1", "200", "2"] and second[-2:] == ["kept", "half the error, and twice the time"]
+    assert first[:2] == ["0", "200 × 1"] and first[-2:] == ["open", ""]
+    assert second[:2] == ["1", "200 × 2"] and second[-2:] == ["kept", "half the error, and twice the time"]
     assert trials.rows("cifar-ae") == []
     for row, reason, told in (("2", "why", "no row 2; the log has rows 0 to 1"), ("0", " ", "with the reason in words")):
         assert cli.main(["decide", row, "dropped", reason]) == 2
