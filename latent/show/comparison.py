@@ -164,7 +164,7 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for row in (row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
-            spread = [_deviation(v) or 0 for v in values]
+            spread = _deviation(values)
             colour, marker = _STYLES[row]
             panel.errorbar(range(len(READERS)), values.mean(1), spread, color=colour, marker=marker, markersize=4, capsize=2, label=row)
         panel.set_xticks(range(len(READERS)), list(READERS.values()))
@@ -173,9 +173,9 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
     return figure
 
 
-def _deviation(values: np.ndarray) -> float | None:
-    """Standard deviation over seeds; none, and so no whisker, of a single one."""
-    return values.std(ddof=1) if len(values) > 1 else None
+def _deviation(values: np.ndarray) -> np.ndarray | None:
+    """Standard deviation over seeds, of values (…, seeds); none, and so no whisker, of a single one."""
+    return values.std(-1, ddof=1) if values.shape[-1] > 1 else None
 
 
 def _legend(figure: Figure, columns: int, **style) -> None:
