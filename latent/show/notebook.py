@@ -1,4 +1,4 @@
-"""What the notebooks have in common: a run begun, and the tables that every one of them shows."""
+"""What the notebooks have in common: a plan before the training, and the tables that every one of them shows."""
 
 import math
 from collections.abc import Sequence
@@ -30,11 +30,6 @@ def plan(name: str) -> tuple[Recipe, Dataset, nn.ModuleDict]:
     recipe = find_recipe(name, default_scale())
     data = load(recipe.dataset)
     return recipe, data, build(recipe, data.channels, data.side, seed=0)
-
-
-def begin(name: str) -> experiment.Run:
-    """The stored run of an experiment, or a new one where recipe, data or model changed."""
-    return experiment.load_or_run(name)
 
 
 def warn() -> None:
