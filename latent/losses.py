@@ -20,9 +20,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     the 2N − 1 others by cosine similarity; equal similarities give log(2N − 1).
     Raises UserError on a temperature ≤ 0, on batches that differ or are none, and on an empty one.
     """
-    _require_temperature(temperature)
-    if first.shape != second.shape or first.ndim != 2:
-        raise UserError(f"two views of one batch must have one shape (N, D), got {tuple(first.shape)} and {tuple(second.shape)}")
+    _require_two_views(first, second, temperature)
     count = len(first)
     z = _normalize(torch.cat([first, second]))  # (2N, D)
     similarity = _similarity(z, temperature)  # (2N, 2N)
@@ -53,6 +51,12 @@ def supervised_contrastive(z: Tensor, labels: Tensor, temperature: float) -> Ten
 def _require_alike(reconstruction: Tensor, image: Tensor) -> None:
     if reconstruction.shape != image.shape or image.ndim < 2 or not image.numel():
         raise UserError(f"reconstructions and images must be alike, got {tuple(reconstruction.shape)} and {tuple(image.shape)}")
+
+
+def _require_two_views(first: Tensor, second: Tensor, temperature: float) -> None:
+    _require_temperature(temperature)
+    if first.shape != second.shape or first.ndim != 2:
+        raise UserError(f"two views of one batch must have one shape (N, D), got {tuple(first.shape)} and {tuple(second.shape)}")
 
 
 def _normalize(z: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from nbconvert.exporters import Exporter
 from nbformat import NotebookNode
 from traitlets import default
 
-from latent.report import SIGNED, WARNED, ReportError, floating, together, tree
+from latent.report import SIGNED, WARNED, ReportError, floating, numbers, together, tree
 from latent.report.pieces import HALF_INCHES, Piece, pieces
 
 MARKDOWN = ("markdown", "front", "cover", "caption", "notice")  # the kinds of pieces that pandoc reads
@@ -22,8 +22,9 @@ class TypstPDFExporter(Exporter):
     """`jupyter nbconvert --to typst-pdf NOTEBOOK`.
 
     Code is hidden but for cells tagged `show`; nbconvert's own tags `remove_cell`, `remove_input` and `remove_output` hold as
-    everywhere; the figures and tables of a cell tagged `beside` stand two in a row. The notebook's metadata may hold `title` and,
-    under `latent`, `subtitle`, `authors` and `keywords` (lists) and `chapters` (level-1 headings begin parts, and are no contents).
+    everywhere; the figures and tables of a cell tagged `beside` stand two in a row, Markdown tagged `small` is set smaller.
+    The notebook's metadata may hold `title` and, under `latent`, `subtitle`, `authors` and `keywords` (lists) and `chapters` (level-1
+    headings begin parts, and are no contents).
     """
 
     export_from_notebook = "PDF via Typst"
@@ -44,8 +45,9 @@ class TypstPDFExporter(Exporter):
 class Document:
     """A notebook as Typst markup with its images.
 
-    `labels`: identifier → text of every heading, as links name them; `captions`: the same of every named figure;
-    `markup` is the whole of main.typ; for a `screen`, `latent.report.html` takes the `blocks` instead.
+    `labels`: identifier → text of every heading, as links name them; `captions`: the same of every named figure and table;
+    `numbers`: what references to these say; `markup` is the whole of main.typ; for a `screen`, `latent.report.html` takes the
+    `blocks` instead.
     """
 
     def __init__(self, notebook: NotebookNode, name: str, folder: Path, screen: bool = False):
@@ -53,15 +55,16 @@ class Document:
         self.chapters = bool(kept.get("chapters"))
         self.mender = tree.Mender(folder, pack=not screen)
         self.labels = self.mender.labels
-        self.captions: dict[str, str] = {}
         found = pieces(notebook, name, screen)
-        title, self.blocks = _lift_title(self._blocks(found))
+        title, blocks = _lift_title(self._blocks(found))
+        self.blocks, self.numbers = numbers.number(blocks)
+        self.captions = _captions(self.blocks)
         self.title = notebook.metadata.get("title") or title or name
         self.subtitle, self.authors = kept.get("subtitle", ""), kept.get("authors", [])
         self.markup = "" if screen else self._write(found, kept.get("keywords", []))
 
     def _write(self, found: list[Piece], keywords: list[str]) -> str:
-        body, warnings = tree.write(together.keep(self.blocks))
+        body, warnings = tree.write([*together.keep(self.blocks), tree.raw(f"#slot({floating.LAST})")])
         if warnings:
             raise self.unknown_formula(warnings)
         marks = {WARNED: any(piece.kind == "notice" for piece in found), SIGNED: bool(self.authors)}
@@ -96,7 +99,7 @@ class Document:
         readable = [piece for piece in found if piece.kind in MARKDOWN]
         parsed = dict(zip(map(id, readable), tree.parse([piece.text for piece in readable]), strict=True))
         parsed = {key: self.mender.name_headings(piece, parsed[key]) for piece in readable if (key := id(piece))}
-        self.mender.pictures = {piece.label for piece in found if piece.label}
+        self.mender.named = [piece for piece in found if piece.name]
         blocks: list[dict] = []
         if len(self.labels) >= CONTENTS_FROM and not self.chapters:
             blocks.append(tree.raw("#contents()"))
@@ -123,7 +126,9 @@ class Document:
             return [tree.raw("#notice["), {"t": "Div", "c": [["", ["notice"], []], inside]}, tree.raw("]")]
         if piece.kind in ("code", "output"):
             return [tree.code(piece.text, "python" if piece.kind == "code" else "output")]
-        return mended
+        if piece.name and mended and mended[-1]["t"] == "Table":
+            mended[-1]["c"][0][0] = piece.label
+        return [tree.raw("#small["), *mended, tree.raw("]")] if piece.small else mended
 
     def _attach(self, piece: Piece, caption: list[dict], blocks: list[dict]) -> None:
         """Make a numbered figure or table of the block just before and its caption, whose first sentence also describes the picture."""
@@ -131,11 +136,11 @@ class Document:
         if last["t"] == "Para" and last["c"][0]["t"] == "Image":
             said = [tree.plain(last["c"][0]["c"][1]), tree.first_sentence(caption)]
             last["c"][0]["c"][1] = [{"t": "Str", "c": ". ".join(filter(None, said))}]
-            name, last["c"][0]["c"][0][0] = last["c"][0]["c"][0][0], ""  # the figure's from now on
-            self.captions |= {name: tree.plain(caption)} if name else {}
-            blocks[-1] = {"t": "Figure", "c": [[name, [], []], [None, caption], [{"t": "Plain", "c": last["c"]}]]}
+            label, last["c"][0]["c"][0][0] = last["c"][0]["c"][0][0], ""  # the figure's from now on
+            classes = [numbers.EXTRA] if piece.extra else []
+            blocks[-1] = {"t": "Figure", "c": [[label, classes, []], [None, caption], [{"t": "Plain", "c": last["c"]}]]}
         elif last["t"] == "Table":
-            blocks[-1] = {"t": "Table", "c": [tree.EMPTY, [None, caption], *last["c"][2:]]}
+            blocks[-1] = {"t": "Table", "c": [[last["c"][0][0], [], []], [None, caption], *last["c"][2:]]}
         else:
             raise ReportError(f"{piece.place}: a caption stands under no figure or table; display it right after one")
         if piece.beside and blocks[-4:-3] == blocks[-2:-1] and blocks[-3]["t"] in ("Figure", "Table"):  # each behind the same place
@@ -154,6 +159,12 @@ class Document:
         line = re.search(r"main\.typ:(\d+)", diagnostic)
         before = self.markup.splitlines()[: int(line[1])] if line else []
         return next((text[3:] for text in reversed(before) if text.startswith("// notebook ")), "the report's template")
+
+
+def _captions(blocks: list[dict]) -> dict[str, str]:
+    """Identifier → caption of every named figure and table."""
+    shown = [part for block in blocks for part in tree.in_row(block) if part["t"] in ("Figure", "Table")]
+    return {part["c"][0][0]: tree.plain(part["c"][1]) for part in shown if part["c"][0][0]}
 
 
 def _lift_title(blocks: list[dict]) -> tuple[str, list[dict]]:

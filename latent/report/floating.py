@@ -1,41 +1,93 @@
-"""Which figures and tables leave their place in the text for the top of the next page, so that no page ends half empty."""
+"""Which figures and tables leave their place in the text for one behind a later paragraph, so that no page ends half empty."""
 
 import json
+from itertools import dropwhile, takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import typst
 
-NEAR = 45  # points: what begins no further below the top of the text, be it behind a heading, did not fit on the page before
-NEXT = 20  # points: nor what begins so near below what floats there
+HEIGHT = 737  # points of text on a page
+SMALL = 40  # points that may stay empty at the end of a page
+ROOM = 12  # points between a figure and the text above
+LAST = 10**6  # the slot at the end of the document
+
+
+class Mark(NamedTuple):
+    """Where something stands: the `upper` or `lower` end of a figure or table, a `slot` for one, or a `bound` that none passes."""
+
+    kind: str
+    number: int
+    page: int
+    y: float  # points below the top of the text
 
 
 def settle(main: Path) -> dict[str, str]:
     """The inputs with which the Typst document `main` is to be compiled: nothing, where Typst cannot set it.
 
-    All begin in their places. Those that first fell to a new page, and left a gap on the one before, float, until there are none.
+    All begin in their places. Those that fell to a new page, and left a gap on the one before, move one after the other.
     """
-    floating: list[int] = []
-    while True:
-        inputs = {"floating": json.dumps(floating)}
-        try:
-            found = typst.query(main, "<movable>", field="value", root=main.parent, ignore_system_fonts=True, sys_inputs=inputs)
-        except RuntimeError:
-            return {}
-        fallen = [(page, number) for page, number in _fallen(json.loads(found)) if number not in floating]
-        if not fallen:
-            return inputs
-        floating += [number for page, number in fallen if page == fallen[0][0]]
+    moved: dict[int, int] = {}  # number → slot
+    seen: set[tuple[int, int]] = set()  # page and number of what has found its place
+    try:
+        marks = _marks(main, moved)
+        while fallen := _fallen(marks, seen):
+            seen.add(fallen)
+            better = _moved(main, moved, marks, *fallen)
+            if better != moved:
+                moved, marks = better, _marks(main, better)
+    except RuntimeError:
+        return {}
+    return _inputs(moved)
 
 
-def _fallen(ends: list[tuple[int, int, float]]) -> list[tuple[int, int]]:
-    """Page and number of those at the top of a page, or before an earlier one.
+def _inputs(moved: dict[int, int]) -> dict[str, str]:
+    return {"moved": json.dumps({str(number): moved[number] for number in sorted(moved)})}
 
-    `ends`: number, page and points below the top of the text, of the upper and the lower end of each.
+
+def _marks(main: Path, moved: dict[int, int]) -> list[Mark]:
+    """All marks of the document, in the order of its text."""
+    found = typst.query(main, "<mark>", field="value", root=main.parent, ignore_system_fonts=True, sys_inputs=_inputs(moved))
+    return [Mark(*mark) for mark in json.loads(found)]
+
+
+def _fallen(marks: list[Mark], seen: set[tuple[int, int]]) -> tuple[int, int] | None:
+    """The first page that ends with a gap before a figure or table, and the number of that."""
+    for before, mark in zip(marks, marks[1:]):
+        gap = mark.kind == "upper" and mark.page > before.page and HEIGHT - before.y > SMALL
+        if gap and (before.page, mark.number) not in seen:
+            return before.page, mark.number
+    return None
+
+
+def _moved(main: Path, moved: dict[int, int], marks: list[Mark], page: int, number: int) -> dict[int, int]:
+    """`moved`, where `number` stands behind the paragraph that ends on the next page, or before it where that leaves hardly a gap.
+
+    What follows it on this page moves along: figures and tables keep their order, and pass no bound.
     """
-    latest, edges, fallen = 0, {}, []
-    for (number, page, upper), (_, _, lower) in zip(ends[::2], ends[1::2]):
-        if page < latest or upper < NEAR or upper - edges.get(page, 0) < NEXT:
-            fallen.append((page, number))
-            edges[page] = lower
-        latest = max(latest, page)
-    return fallen
+    behind = list(dropwhile(lambda mark: (mark.kind, mark.number) != ("upper", number), marks))
+    height = behind[1].y - behind[0].y
+    along: list[int] = []
+    best: list[Mark] = []
+    while behind[0].kind == "upper":
+        row = list(takewhile(lambda mark: mark.kind in ("upper", "lower"), behind))
+        if not _is_free(behind[len(row)]):
+            break
+        along += [mark.number for mark in row[::2]]
+        trial = _marks(main, moved | dict.fromkeys(along, LAST))
+        behind = list(dropwhile(lambda mark: mark.number <= moved.get(number, number), trial))
+        slots = list(takewhile(_is_free, behind))
+        behind = behind[len(slots) :]
+        here, there = [slot for slot in slots if slot.page <= page], [slot for slot in slots if slot.page > page]
+        best = here[-1:]
+        if best and HEIGHT - best[0].y <= SMALL:
+            break
+        if there:
+            best = there[:1] if there[0].y + ROOM + height <= HEIGHT else best
+            break
+    return moved | {other: slot.number for slot in best for other in along if other < slot.number}
+
+
+def _is_free(mark: Mark) -> bool:
+    """Whether a figure or table may come to stand there."""
+    return mark.kind == "slot" and mark.number != LAST

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from nbformat import NotebookNode
 
-from latent.report import ReportError, tree
+from latent.report import ReportError, numbers, tree
 from latent.report.exporter import Document
 
 KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
@@ -16,7 +16,7 @@ KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg
 def page(notebook: NotebookNode, name: str, folder: Path) -> str:
     """The HTML of `notebook`. Raises ReportError, notebook and cell named, at whatever it cannot show."""
     document = Document(notebook, name, folder, screen=True)
-    blocks = tree.walk(_numbered(document.blocks), lambda node: _embedded(node, document.mender.files))
+    blocks = tree.walk(_numbered(document.blocks, document.numbers), lambda node: _embedded(node, document.mender.files))
     about = {"title": document.title, "subtitle": document.subtitle, "authors": " · ".join(document.authors)}
     template = files("latent.report").joinpath("template.html").read_text(encoding="utf-8")
     with TemporaryDirectory() as place:
@@ -43,25 +43,34 @@ def _embedded(node: dict, pictures: dict[str, bytes]) -> dict:
     return {"t": "Image", "c": [attributes, words, [address, title]]}
 
 
-def _numbered(blocks: list[dict]) -> list[dict]:
-    """`blocks`, where a link without words, which a PDF prints as its page, says the number of its section or figure."""
-    numbers: dict[str, str] = {}
-    counts, drawn = [0, 0, 0, 0, 0, 0], 0
-    for block in (part for outer in blocks for part in tree.in_row(outer)):
-        if block["t"] == "Header":
-            level, (label, classes, _), words = block["c"]
-            if "unnumbered" in classes:
-                numbers[label] = tree.plain(words)
-                continue
-            counts = [*counts[: level - 1], counts[level - 1] + 1, *[0] * (6 - level)]
-            numbers[label] = "§" + ".".join(map(str, counts[:level]))
-        elif block["t"] == "Figure":
-            drawn += 1
-            numbers[block["c"][0][0]] = f"Fig. {drawn}"
+def _numbered(blocks: list[dict], said: dict[str, str]) -> list[dict]:
+    """`blocks` with numbers before captions; a link without words, which a PDF prints as its page, says what it leads to.
+
+    `said`: identifier → number of every figure and table.
+    """
+    said = {**_sections(blocks), **said}
 
     def visit(node: dict) -> dict:
         if node["t"] == "Link" and not node["c"][1]:
-            node["c"][1] = [{"t": "Str", "c": numbers.get(node["c"][2][0].removeprefix("#"), "there")}]
+            node["c"][1] = [{"t": "Str", "c": said.get(node["c"][2][0].removeprefix("#"), "there")}]
+        elif (number := numbers.of(node)) is not None:
+            first = node["c"][1][1][0]
+            first["c"] = [{"t": "Strong", "c": [{"t": "Str", "c": f"{node['t']}\xa0{number}."}]}, {"t": "Space"}, *first["c"]]
         return node
 
     return tree.walk(blocks, visit)
+
+
+def _sections(blocks: list[dict]) -> dict[str, str]:
+    """Identifier → number of every heading, or its words where it has none."""
+    said: dict[str, str] = {}
+    counts = [0, 0, 0, 0, 0, 0]
+    for block in blocks:
+        if block["t"] == "Header":
+            level, (label, classes, _), words = block["c"]
+            if "unnumbered" in classes:
+                said[label] = tree.plain(words)
+                continue
+            counts = [*counts[: level - 1], counts[level - 1] + 1, *[0] * (6 - level)]
+            said[label] = "§" + ".".join(map(str, counts[:level]))
+    return said

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from nbformat import NotebookNode, v4
 
 from latent.report import ReportError
-from latent.report.pieces import figure_label, pieces
+from latent.report.pieces import label, pieces
 from latent.report.tree import slug
 
 AUTOENCODERS = ("01_mnist_ae", "04_cifar_ae")
@@ -28,30 +28,41 @@ def _in(notebooks: tuple[str, ...], *headings: str) -> list[str]:
 
 def _drawn(notebook: str, *figures: str) -> list[str]:
     """The identifiers of figures, as `display.show` names them."""
-    return [figure_label(notebook, name) for name in figures]
+    return [label(notebook, name) for name in figures]
 
 
-SIX = _in(COMPARISON, "The six side by side")
-PAIRS = [figure_label(name, f"{name[3:].replace('_', '-')}-reconstructions") for name in AUTOENCODERS]
-MAPS = _drawn(ALL, "tsne-mnist", "tsne-cifar")
+def _told(notebook: str, *tables: str) -> list[str]:
+    """The identifiers of tables, as `display.table` names them."""
+    return [label(notebook, name, "table") for name in tables]
+
+
+def _of_each(notebooks: tuple[str, ...], kind: str, what: str) -> list[str]:
+    """The identifiers of the figure or table that each notebook names after its experiment, such as `mnist-ae-measures`."""
+    return [label(notebook, f"{notebook[3:].replace('_', '-')}-{what}", kind) for notebook in notebooks]
+
+
+SIX = _told(ALL, "six-measures", "six-measures-cifar")
+ACCURACIES = _of_each(AUTOENCODERS + STRUCTURED, "table", "measures") + _in(GUIDED, "Results")
+CHOICES = _in(ENCODERS, "Choices") + _told(ALL, "six-recipes", "six-views")
+VERDICT = _in(COMPARISON, "Verdict")
 READING = _in(COMPARISON, "t-SNE, latent and image domain")
-VERDICT = _in(COMPARISON, "The controlled comparison", "Verdict")
-REQUIREMENTS = [  # section of the assignment, what it asks, the headings and figures that answer it
+SEPARABLE = _told(ALL, "separability")
+REQUIREMENTS = [  # section of the assignment, what it asks, the headings, figures and tables that answer it
     ("1.2.1", "Autoencoders, and classifiers on their frozen latents", _in(AUTOENCODERS, "Objective")),
     ("1.2.2", "Encoders trained jointly with their classifiers", _in(GUIDED, "Objective")),
     ("1.2.3", "A structured latent space: method, motivation, sources", _in(STRUCTURED, "Objective") + _in(COMPARISON, "References")),
     ("1.4.1", "Architecture of each encoder, and why it is a good choice", _in(ENCODERS, "Network")),
-    ("", "Network parameters and hyper-parameters, and how they were chosen", _in(ENCODERS, "Choices")),
+    ("", "Network parameters and hyper-parameters, and how they were chosen", CHOICES),
     ("", "A validation set, kept apart from the test set", _in(COMPARISON, "Data, split and protocol")),
-    ("1.4.2", "Accuracy on the training, validation and test sets", _in(ENCODERS, "Results") + SIX),
-    ("", "Mean absolute reconstruction error of the autoencoders", _in(AUTOENCODERS, "Results") + SIX),
-    ("", "Did the structured latent space succeed, against the other two?", _in(STRUCTURED, "Results") + VERDICT),
-    ("1.4.3", "Five random images beside their reconstructions", PAIRS),
+    ("1.4.2", "Accuracy on the training, validation and test sets", ACCURACIES + SIX),
+    ("", "Mean absolute reconstruction error of the autoencoders", _of_each(AUTOENCODERS, "table", "measures") + SIX),
+    ("", "Did the structured latent space succeed, against the other two?", _of_each(STRUCTURED, "table", "measures") + VERDICT),
+    ("1.4.3", "Five random images beside their reconstructions", _of_each(AUTOENCODERS, "figure", "reconstructions")),
     ("1.4.4", "Ten-step interpolation between two of the five MNIST images", _drawn(ALL, "interpolation")),
-    ("", "Do the steps look like digits, and why?", _in(COMPARISON, "Linear interpolation")),
-    ("1.4.5", "t-SNE of the latent and of the image domain", MAPS),
-    ("", "Self-supervised against classification-guided; images against latents", READING),
-    ("", "Is the structured latent space more separable, how, or why not?", _drawn(ALL, "stored-and-open") + VERDICT),
+    ("", "Do the steps look like digits, and why?", _drawn(ALL, "walks")),
+    ("1.4.5", "t-SNE of the latent and of the image domain", _drawn(ALL, "tsne-mnist", "tsne-cifar")),
+    ("", "Self-supervised against classification-guided; images against latents", READING + SEPARABLE),
+    ("", "Is the structured latent space more separable, how, or why not?", SEPARABLE + VERDICT),
     ("Notes", "Networks of our own, kept small; classifiers that see latents only", _in(ENCODERS, "Network")),
     ("", "At least 60 % accuracy in every experiment", SIX),
 ]
@@ -60,12 +71,12 @@ REQUIREMENTS = [  # section of the assignment, what it asks, the headings and fi
 def cover(report: NotebookNode) -> NotebookNode:
     """The Markdown cell before the parts: a table of requirements, each entry a link that prints as its page.
 
-    Raises ReportError where the merged `report` has not every heading and figure that REQUIREMENTS names.
+    Raises ReportError where the merged `report` has not every heading, figure and table that REQUIREMENTS names.
     """
     check_answers(set(_identifiers(report)))
     lines = [
-        f"## {TITLE}\n\nEvery number is a link. Every plot has axis labels and, but for the small maps of Figure 1, a grid, every panel "
-        "of images named rows and columns; captions say what is in them.\n",
+        f"## {TITLE}\n\nEvery number is a link. Every plot has axis labels and a grid, every panel of images "
+        "named rows and columns; captions say what is in them.\n",
         f"| Section | What is asked | {' | '.join(COLUMNS)} |",
         f"|:{'-' * 6}|:{'-' * 48}|:{'-' * 8}|:{'-' * 8}|:{'-' * 8}|",  # the dashes are the columns' widths
     ]
@@ -81,15 +92,15 @@ def check_answers(there: set[str]) -> None:
         for answer in answers:
             if answer not in there:
                 raise ReportError(
-                    f"{NAME}: {answer} is missing, which answers “{asked}”; give its notebook that heading or figure, "
+                    f"{NAME}: {answer} is missing, which answers “{asked}”; give its notebook that heading, figure or table, "
                     "or change latent/report/index.py"
                 )
 
 
 def _identifiers(report: NotebookNode) -> Iterator[str]:
-    """By which links find the headings and the figures of a merged report."""
+    """By which links find the headings, the figures and the tables of a merged report."""
     for piece in pieces(report, ""):
-        if piece.label:
+        if piece.name:
             yield piece.label
         for heading in re.findall(r"(?m)^#+ +(.*)$", piece.text) if piece.kind in ("markdown", "front") else ():
             yield f"{piece.notebook}-{slug(heading)}"

@@ -33,9 +33,16 @@ class Piece:
     suffix: str = ""
     width: float | None = None  # inches; None: the picture's own width
     alt: str = ""  # the picture's title, for those who cannot see it
-    label: str = ""  # by which links find a picture
+    name: str = ""  # of a picture or a table, by which references and the index find it
     attachments: dict = field(default_factory=dict)
     beside: bool = False
+    extra: bool = False  # a PDF leaves it out
+    small: bool = False  # set smaller on paper
+
+    @property
+    def label(self) -> str:
+        """The identifier of a named picture or table; nothing without a name."""
+        return label(self.notebook, self.name, "figure" if self.kind == "picture" else "table") if self.name else ""
 
     @property
     def place(self) -> str:
@@ -57,14 +64,15 @@ def pieces(notebook: NotebookNode, name: str, screen: bool = False) -> list[Piec
         if "remove_cell" in tags and not (screen and _has_maps(cell)):
             continue
         if cell.cell_type == "markdown":
-            found.append(Piece(*origin, home.get("role", "markdown"), cell.source, attachments=cell.get("attachments", {})))
+            attached = cell.get("attachments", {})
+            found.append(Piece(*origin, home.get("role", "markdown"), cell.source, attachments=attached, small="small" in tags))
         elif cell.cell_type == "code":
             if "show" in tags and "remove_input" not in tags and cell.source.strip():
                 found.append(Piece(*origin, "code", cell.source))
             elif screen and "remove_input" not in tags and cell.source.strip():
                 found.append(Piece(*origin, "folded", cell.source))
             outputs = [] if "remove_output" in tags else _outputs(cell, origin, screen)
-            found.extend(replace(piece, beside="beside" in tags) for piece in outputs)
+            found.extend(replace(piece, beside="beside" in tags, extra="remove_cell" in tags) for piece in outputs)
     return found
 
 
@@ -90,25 +98,24 @@ def _outputs(cell: NotebookNode, origin: tuple[str, int], screen: bool) -> Itera
 
 def _best(data: dict, metadata: dict, origin: tuple[str, int]) -> Piece | None:
     """The richest form of an output that a page can hold, or None where there is none."""
+    kept = metadata.get("latent", {})
     for mime, suffix in PICTURES.items():
         if mime in data:
             raw, told = data[mime].encode() if suffix == ".svg" else b64decode(data[mime]), metadata.get(mime, {})
             width = picture_width(raw, told.get("width"))
-            name = metadata.get("latent", {}).get("name")
-            label = figure_label(origin[0], name) if name else ""
-            return Piece(*origin, "picture", picture=raw, suffix=suffix, width=width, alt=told.get("alt", ""), label=label)
+            return Piece(*origin, "picture", picture=raw, suffix=suffix, width=width, alt=told.get("alt", ""), name=kept.get("name") or "")
     for mime in ("text/markdown", "text/latex"):
         if mime in data:
-            return Piece(*origin, metadata.get("latent", {}).get("role", "markdown"), data[mime])
+            return Piece(*origin, kept.get("role", "markdown"), data[mime], name=kept.get("name") or "")
     plain = REPLACED.sub("", strip_ansi(data.get("text/plain", ""))).rstrip()
     if not plain.strip() or plain.startswith("<IPython.core.display."):
         return None
     return Piece(*origin, "output", plain)
 
 
-def figure_label(notebook: str, name: str) -> str:
-    """By which links find the picture that a notebook has kept as `name`."""
-    return f"{notebook}-figure-{name}"
+def label(notebook: str, name: str, kind: str = "figure") -> str:
+    """The identifier of what a notebook shows as `name`, a `figure` or a `table`."""
+    return f"{notebook}-{kind}-{name}"
 
 
 def picture_width(data: bytes, shown: float | None = None) -> float | None:

@@ -3,11 +3,13 @@
 from latent.report import tree
 
 LONG = 24  # rows of a table that may break
+# behind these, as behind a paragraph, a figure may stand
+WHOLE = ("BulletList", "OrderedList", "DefinitionList", "CodeBlock", "Table")
 
 
 def keep(blocks: list[dict]) -> list[dict]:
     """`blocks` of a whole document, where each that must not end a page stands in the template's `lead`, and each figure, each
-    table with a caption and each row of them in its `movable`.
+    table with a caption and each row of them in its `movable`; a `slot` stands behind what may be parted from what follows.
 
     A display formula holds to the words before it in its paragraph, and, where the sentence goes on, to those behind it;
     a paragraph that ends with a colon, or before a formula, holds to what follows.
@@ -16,12 +18,14 @@ def keep(blocks: list[dict]) -> list[dict]:
     for place, block in enumerate(blocks):
         following = next((other for other in blocks[place + 1 :] if not _is_comment(other)), None)
         if block["t"] != "Para":
-            kept += _movable(block, len(kept)) if _may_move(block) else [block]
+            kept += _movable(block, len(kept)) if _may_move(block) else _unmoved(block, len(kept))
+            if block["t"] in WHOLE and not (following and following["t"] == block["t"] == "CodeBlock"):
+                kept.append(_slot(len(kept)))
             continue
         *first, last = _parts(block["c"])
         for part in first:
             kept += _lead(part)
-        kept += _lead(last) if following and _leads(last, following) else [{"t": "Para", "c": last}]
+        kept += _lead(last) if following and _leads(last, following) else [{"t": "Para", "c": last}, _slot(len(kept))]
     return kept
 
 
@@ -53,6 +57,11 @@ def _lead(inlines: list[dict]) -> list[dict]:
     return [tree.raw("#lead["), {"t": "Para", "c": inlines}, tree.raw("]")]
 
 
+def _slot(number: int) -> dict:
+    """Where a figure or a table may stand that has left its place before: its number is less."""
+    return tree.raw(f"#slot({number})")
+
+
 def _may_move(block: dict) -> bool:
     """Whether `block` is a figure, or a table with a caption that fits on a page, or two of them."""
     first = tree.in_row(block)[0]
@@ -65,6 +74,13 @@ def _movable(block: dict, number: int) -> list[dict]:
         return [tree.raw(f"#movable({number})["), block, tree.raw("]")]
     first, second = parts
     return [tree.raw(f"#movable({number})[#beside["), first, tree.raw("]["), second, tree.raw("]]")]
+
+
+def _unmoved(block: dict, number: int) -> list[dict]:
+    """`block`, behind a bound where it is a table with a caption, whose number follows the order of the text, or begins a part."""
+    captioned = block["t"] == "Table" and block["c"][1][1]
+    begins = block["t"] == "Header" and block["c"][0] == 1
+    return [tree.raw(f"#bound({number})"), block] if captioned or begins else [block]
 
 
 def _is_formula(inline: dict) -> bool:

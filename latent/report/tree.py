@@ -22,6 +22,8 @@ API = [1, 23, 1]  # version of pandoc's tree
 BREAK = "\u200b"  # a blank of no width: a line may end here
 UNNUMBERED = ("front", "cover")  # the kinds of pieces before the parts, whose headings get no numbers
 EMPTY = ["", [], []]  # no identifier, classes or attributes
+REFERENCES = ("Figure", "Table")  # the words of a link that says the number of what it leads to
+REFERENCE = "reference"  # its class
 BAD_MATHS = {  # what pandoc or Typst would drop or draw wrongly without a word
     r"\\(tag|label|color)\b": "leave it out",
     r"\\operatorname\*|\\mathop\b": r"write \arg\max_k or \operatorname{name}",
@@ -34,6 +36,7 @@ REWRITTEN = {  # else bars stand off, a hair becomes a full em, and a thick spac
     r"\!": "",
     r"\;": r"\:",
 }
+HELD = re.compile(r"±\0|\0±|\d\)?\0%|§\0\d|\b(?:Figures?|Tables?|[Tt]rials?)\0\d")  # \0: a blank where no line may end
 NUMBER = re.compile(r"(?!.*, )[-+−–±≈<>≤≥~]?\s*\d[\d\s.,:±×%/()+−–-]*(?:e[+−-]?\d+|[a-zA-Zµ%]{0,3})|nan|[–—-]?")
 
 
@@ -98,6 +101,11 @@ def in_row(block: dict) -> list[dict]:
     return block["c"][1] if block["t"] == "Div" and "beside" in block["c"][0][1] else [block]
 
 
+def is_reference(node: dict) -> bool:
+    """Whether `node` says the number of the figure or table that it leads to."""
+    return node["t"] == "Link" and REFERENCE in node["c"][0][1]
+
+
 def rows(table: dict) -> list[list]:
     """The rows of a table's bodies."""
     return [row[1] for body in table["c"][4] for row in body[3]]
@@ -112,6 +120,8 @@ def described(blocks: list[dict]) -> list[dict]:
             sizes = "".join(f", {side}: {_length(length)}" for side, length in sizes if side in ("width", "height"))
             anchor = f" <{label}>" if label else ""
             return _inline(f"#box(image({typst(name)}{sizes}, alt: {typst(plain(words) or 'picture')})){anchor}")
+        if is_reference(node):
+            return _inline(f"#ref(label({typst(node['c'][2][0].removeprefix('#'))}))")
         if node["t"] == "Math":
             opening = _inline(f"#[#set math.equation(alt: {typst(node['c'][1].strip())});")
             return {"t": "Span", "c": [EMPTY, [opening, node, _inline("]")]]}
@@ -160,6 +170,20 @@ def plain(node) -> str:
     return "".join(text for _, text in leaves(node))
 
 
+def held(node):
+    """`node`, where no line ends between a number and what belongs to it: per cent, ± and the number behind, or `Figure` before."""
+    if isinstance(node, dict):
+        return {key: held(value) for key, value in node.items()}
+    if not isinstance(node, list):
+        return node
+    parts = [held(part) for part in node]
+    for i, (before, blank, after) in enumerate(zip(parts, parts[1:], parts[2:]), 1):
+        is_blank = isinstance(blank, dict) and blank["t"] in ("Space", "SoftBreak")
+        if is_blank and HELD.search(f"{plain(before)}\0{plain(after)}"):
+            parts[i] = {"t": "Str", "c": "\xa0"}
+    return parts
+
+
 def slug(text: str) -> str:
     """The identifier of a heading: lower case, blanks to dashes, no punctuation (as GitHub does it)."""
     return re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", text.strip().lower()))
@@ -178,8 +202,8 @@ def walk(node, visit: Callable[[dict], dict]):
 class Mender:
     """Checks the blocks of one document and makes them fit for Typst.
 
-    `files` collects the images, `labels` the headings' identifiers (`<notebook>-<slug>`), `pictures` those of pictures
-    (`<notebook>-figure-<name>`), `formulas` each formula with its place.
+    `files` collects the images, `labels` the headings' identifiers (`<notebook>-<slug>`), `formulas` each formula with its place;
+    `named` are the document's named figures and tables (`<notebook>-figure-<name>`, `<notebook>-table-<name>`).
     """
 
     def __init__(self, folder: Path, pack: bool = True):
@@ -188,7 +212,7 @@ class Mender:
         self.files: dict[str, bytes] = {}
         self.labels: dict[str, str] = {}  # identifier → text of the heading
         self.lifted: set[str] = set()  # identifiers of headings before the parts
-        self.pictures: set[str] = set()  # identifiers of pictures
+        self.named: list[Piece] = []
         self.formulas: list[tuple[str, str]] = []
         self.piece = Piece("", 0, "")
 
@@ -217,7 +241,7 @@ class Mender:
         dollars = sum(text.count("$") for kind, text in leaves(blocks) if kind == "Str")
         if dollars > piece.text.count(r"\$"):
             raise self.error(r"a dollar sign encloses no formula; write \$ for the sign, and no blank just inside $…$")
-        return walk(blocks, lambda node: getattr(self, f"_{node['t'].lower()}", lambda same: same)(node))
+        return walk(held(blocks), lambda node: getattr(self, f"_{node['t'].lower()}", lambda same: same)(node))
 
     def error(self, message: str) -> ReportError:
         return ReportError(f"{self.piece.place}: {message}")
@@ -299,6 +323,8 @@ class Mender:
         if re.match(r"(https?|mailto):", target):
             return node
         file, _, fragment = unquote(target).partition("#")
+        if plain(words) in REFERENCES and not file:
+            return {"t": "Link", "c": [["", [REFERENCE], []], words, [f"#{self._refer(plain(words), fragment)}", ""]]}
         notebook = Path(file).stem if file.endswith(".ipynb") else "" if file else self.piece.notebook
         label = self._find(slug(notebook), slug(fragment))
         if label:
@@ -313,7 +339,16 @@ class Mender:
         if not fragment:
             begins = (label for label in self.labels if notebook and label.startswith(f"{notebook}-"))
             return next((label for label in begins if label not in self.lifted), None)
-        return next((label for label in (f"{notebook}-{fragment}", fragment) if label in self.labels or label in self.pictures), None)
+        there = {*self.labels, *(piece.label for piece in self.named)}
+        return next((label for label in (f"{notebook}-{fragment}", fragment) if label in there), None)
+
+    def _refer(self, word: str, name: str) -> str:
+        """The identifier of the one figure or table of that name in the document."""
+        found = [piece for piece in self.named if piece.name == name and (piece.kind == "picture") == (word == "Figure")]
+        if len(found) != 1:
+            where = f" ({', '.join(piece.place for piece in found)})" if found else ""
+            raise self.error(f"{'more than one' if found else 'no'} {word.lower()} is named {name!r}{where}; a reference needs just one")
+        return found[0].label
 
     def _table(self, node: dict) -> dict:
         """Columns as wide as their contents, unless the dashes under the head say otherwise; numbers unbroken, by their points.
@@ -352,7 +387,8 @@ def _align_points(cells: list[list[dict]]) -> None:
     longest = max((end for end in ends if end is not None), key=len, default="")
     for cell, end in zip(cells, ends):
         if end is not None and len(end) < len(longest) and cell:
-            missing = re.sub(r"([#$*_\\\[\]<>@~`])", r"\\\1", longest[len(end) :]).replace(" ", "~")
+            missing = re.sub(r"([#$*_\\\[\]<>@~`])", r"\\\1", longest[len(end) :])
+            missing = re.sub(r"\s", "~", missing)
             cell[-1]["c"].append({"t": "RawInline", "c": ["typst", f"#hide[{missing}]"]})
 
 

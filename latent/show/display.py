@@ -27,7 +27,7 @@ COLOURS = 128  # of a plot: no line or letter looks other than with all of them
 def show(figure: Figure, name: str | None = None, beside: dict | None = None) -> None:
     """Display `figure` as a PNG, its label (see `latent.show.plots`) as the caption below it, and close it.
 
-    With a `name`, by which the report's index finds it, it is also kept as figures/<name>.png beside the results; the caption
+    With a `name`, by which references and the report's index find it, it is also kept as figures/<name>.png beside the results; the caption
     travels in the file's description. `beside`: other forms of the same, by MIME type.
     """
     picture = _png(figure)
@@ -82,9 +82,9 @@ def source(function: Callable) -> None:
     _markdown("\n".join(["```python", *lines, "```"]))
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence], note: str) -> None:
-    """Display a table; `note` is its caption. Numbers should arrive formatted."""
-    _markdown(markdown(header, rows))
+def table(header: Sequence[str], rows: Sequence[Sequence], note: str, name: str = "") -> None:
+    """Display a table; `note` is its caption. Numbers should arrive formatted. References and the report's index find it by its `name`."""
+    _markdown(markdown(header, rows), name=name)
     caption(note)
 
 
@@ -98,6 +98,7 @@ def notice(text: str) -> None:
     _markdown(f"> **{text}**", role="notice")
 
 
-def _markdown(text: str, role: str | None = None) -> None:
-    metadata = {"latent": {"role": role}} if role else {}
-    display({"text/markdown": text, "text/plain": text}, raw=True, metadata=metadata)
+def _markdown(text: str, **marks: str) -> None:
+    """Display `text` with those of its `marks` (`role`, `name`) that are not empty."""
+    marks = {key: mark for key, mark in marks.items() if mark}
+    display({"text/markdown": text, "text/plain": text}, raw=True, metadata={"latent": marks} if marks else {})

@@ -10,10 +10,15 @@ from nbformat import v4
 
 ONE = "Question and answer|Network|#Choices|Objective|Training|Results|Reconstructions|What is kept and what is lost"
 ALL = "The six side by side|Linear interpolation|t-SNE, latent and image domain|The controlled comparison|Verdict|Limits|References"
-FIGURES = {  # notebook → the names of its figures
-    "01_mnist_ae": ["mnist-ae-reconstructions"],
-    "04_cifar_ae": ["cifar-ae-reconstructions"],
-    "07_interpolation_tsne": ["interpolation", "tsne-mnist", "tsne-cifar"],
+SHOWN = {  # notebook → the names of its figures and tables
+    "01_mnist_ae": (["mnist-ae-reconstructions"], ["mnist-ae-measures"]),
+    "03_mnist_contrastive": ([], ["mnist-contrastive-measures"]),
+    "04_cifar_ae": (["cifar-ae-reconstructions"], ["cifar-ae-measures"]),
+    "06_cifar_contrastive": ([], ["cifar-contrastive-measures"]),
+    "07_interpolation_tsne": (
+        ["interpolation", "walks", "tsne-mnist", "tsne-cifar"],
+        ["six-measures", "six-measures-cifar", "six-recipes", "six-views", "separability"],
+    ),
 }
 AUTHORS = ("Ada Lovelace", "Łukasz Żółć")
 
@@ -38,16 +43,23 @@ def figure(caption: str, data: bytes | None = None, name: str | None = None):
     return [v4.new_output("display_data", picture, metadata={"latent": {"name": name}} if name else {}), shown(caption, "caption")]
 
 
+def table(caption: str, name: str | None = None, rows: int = 1):
+    grid = shown("| a | b |\n|---|---|" + "\n| x | 1.5 |" * rows)
+    grid.metadata |= {"latent": {"name": name}} if name else {}
+    return [grid, shown(caption, "caption")]
+
+
 def code(source: str, outputs=(), tags=()):
     return v4.new_code_cell(source, outputs=list(outputs), execution_count=1, metadata={"tags": list(tags)})
 
 
-def notebook(title: str, headings: str, figures=(), cells=()):
-    """A run notebook with these headings, a cell each; figures by their names; other cells; one line of code with a printed result."""
+def notebook(title: str, headings: str, figures=(), tables=(), cells=()):
+    """A run notebook with these headings, a cell each; figures and tables by their names; other cells; code with a printed result."""
     texts = [f"# {title}", *[f"#{'#' * heading.count('#')}# {heading.strip('#')}\n\nText of {title}." for heading in headings.split("|")]]
     drawn = [code(f"draw({name!r})", figure(f"Drawn {name}.", name=name)) for name in figures]
+    told = [code(f"tell({name!r})", table(f"Told {name}.", name)) for name in tables]
     printed = code("1 + 1", [v4.new_output("stream", name="stdout", text="printed\n")])
-    made = v4.new_notebook(cells=[*map(v4.new_markdown_cell, texts), *drawn, *cells, printed])
+    made = v4.new_notebook(cells=[*map(v4.new_markdown_cell, texts), *drawn, *told, *cells, printed])
     for number, cell in enumerate(made.cells):
         cell["id"] = f"c{number}"
     return made
@@ -63,10 +75,10 @@ def front() -> list:
 
 
 def report(name: str):
-    """One of the seven notebooks, with every heading and figure that the report's index leads to."""
+    """One of the seven notebooks, with every heading, figure and table that the report's index leads to."""
     if name.startswith("07"):
-        return notebook(f"Title of {name}", ALL, FIGURES[name], front())
-    return notebook(f"Title of {name}", ONE, FIGURES.get(name, ()))
+        return notebook(f"Title of {name}", ALL, *SHOWN[name], cells=front())
+    return notebook(f"Title of {name}", ONE, *SHOWN.get(name, ()))
 
 
 def edit(path: Path, change) -> None:

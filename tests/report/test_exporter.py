@@ -16,12 +16,13 @@ from nbconvert.exporters import get_exporter
 from nbformat import v4
 from PIL import Image
 from pypdf import PdfReader
-from samples import code, figure, png, shown
+from samples import code, figure, png, shown, table
 
 from latent.report import WARNED, ReportError, raster
 from latent.report.exporter import Document, TypstPDFExporter
+from latent.report.merge import merge
 from latent.report.pieces import TEXT_INCHES, picture_width
-from latent.report.tree import parse, plain, slug
+from latent.report.tree import held, parse, plain, slug
 
 
 def notebook(*cells):
@@ -98,6 +99,54 @@ def test_figures_and_tables_are_numbered_apart():
     assert "Table 2" not in words and "IGNORED" not in words
 
 
+def test_references_say_the_numbers_of_the_captions_forward_and_backward():
+    say = "see [Figure](#curves), [Table](#rates), [Figure](#maps) and [Table](#errors)."
+    first = [*figure("No name."), *figure("Curves.", name="curves"), *table("No name."), *table("Rates.", "rates")]
+    second = [*figure("Maps, as [Figure](#curves) says.", name="maps"), *table("Errors.", "errors")]
+    pdf = export("# T", f"Before {say}", code("", first), code("", second, ["beside"]), f"Behind {say}")
+    words = " ".join(text(pdf).replace("\xa0", " ").split())
+    for caption in ("Figure 2. Curves.", "Table 2. Rates.", "Figure 3. Maps, as Figure 2 says.", "Table 3. Errors."):
+        assert caption in words
+    for where in ("Before", "Behind"):
+        assert f"{where} see Figure 2, Table 2, Figure 3 and Table 3." in words
+
+
+def test_references_lead_to_what_they_name():
+    reader = PdfReader(
+        io.BytesIO(export("# T", "As [Table](#rates) says.", "\n\n".join(["word"] * 100), code("", table("Rates.", "rates"))))
+    )
+    (link,) = [note.get_object() for note in reader.pages[0]["/Annots"]]
+    target = link["/Dest"] if "/Dest" in link else link["/A"]["/D"]
+    place = reader.named_destinations[target].page if isinstance(target, str) else target[0]
+    assert reader.get_page_number(place.get_object()) == len(reader.pages) - 1 > 0
+    assert "p." not in reader.pages[0].extract_text()
+
+
+def test_references_reach_from_one_notebook_to_another(tmp_path):
+    first = notebook("# A", "As [Figure](#curves) shows.")
+    second = notebook("# B", code("", figure("Other.")), code("", figure("Curves.", name="curves")))
+    made = Document(merge({"a": first, "b": second}), "both", tmp_path)
+    assert made.numbers["b-figure-curves"] == "Figure\xa02" and made.captions == {"b-figure-curves": "Curves."}
+    assert "As Figure 2 shows." in text(made.compile()).replace("\xa0", " ")
+    twice = notebook("# C", code("", figure("Curves.", name="curves")))
+    with pytest.raises(ReportError, match=r"^notebook a, cell 2: more than one figure is named 'curves' \(notebook b, cell 3, notebook c"):
+        Document(merge({"a": first, "b": second, "c": twice}), "all", tmp_path)
+
+
+@pytest.mark.parametrize(("word", "name"), [("Figure", "curve"), ("Table", "curves"), ("Figure", "rates"), ("Figure", "T"), ("Table", "")])
+def test_a_reference_to_no_such_name_stops_with_its_place(word, name):
+    shown_both = code("", [*figure("Curves.", name="curves"), *table("Rates.", "rates")])
+    assert stops("# T", shown_both, f"[{word}](#{name})") == (
+        f"notebook sample, cell 3: no {word.lower()} is named '{name}'; a reference needs just one"
+    )
+
+
+def test_no_table_that_leaves_its_place_passes_one_that_is_too_long_to_leave_it():
+    words = filled(lines_of_a_page() - 10, code("", table("FIRST.", "one", 20)), code("", table("SECOND.", "two", 60)), "[Table](#two)")
+    assert "Table" not in words[0] and words[1].index("Table 1. FIRST.") < words[1].index("Table 2. SECOND.")
+    assert "Table 2" in words[-1].replace("\xa0", " ").split("SECOND")[-1]
+
+
 def test_number_columns_stand_to_the_right_and_words_to_the_left():
     table = "| name | value | list |\n|---|---|---|\n| x | 98.7 ± 0.1 | 1, 2 |\n| y | – | 3, 4 |"
     assert "align: (left,right,left,)" in Document(notebook(table), "n", None).markup
@@ -124,6 +173,23 @@ def test_links_carry_pages_in_either_spelling():
     end = len(PdfReader(io.BytesIO(pdf)).pages)
     assert end > 1
     assert all(f"{link} (p. {end})" in text(pdf).replace("\xa0", " ") for link in ("there", "also", "alone"))
+
+
+def test_a_cell_of_bare_links_lists_their_pages_in_order_and_once():
+    far = "\n\n".join(["word"] * 100)
+    pdf = export(
+        "# T",
+        "| | |\n|-|-|\n| pages | [](#end), [](#figure-a), [](#begin), [](#last) |",
+        "## Begin",
+        far,
+        code("", figure("A.", name="a")),
+        far,
+        "## End",
+        "## Last",
+    )
+    pages = PdfReader(io.BytesIO(pdf)).pages
+    drawn = next(number for number, page in enumerate(pages, 1) if "Figure 1." in page.extract_text())
+    assert 1 < drawn < len(pages) and f"pages 1, {drawn}, {len(pages)}\n" in pages[0].extract_text()
 
 
 def tags(pdf: bytes) -> list[tuple[str, str | None]]:
@@ -236,6 +302,15 @@ def test_pages_have_ink_inside_the_margins_only(tmp_path):
     assert margin - 2 <= left < margin + 10 and picture.width - margin - 10 < right <= picture.width - margin + 2
 
 
+def test_lines_of_code_too_wide_for_the_page_go_on_further_in():
+    wide = " + ".join(f"number_{i}" for i in range(20))
+    pdf = export("# T", code(f"def f():\n    return {wide}\n\nnothing()", tags=["show"]))
+    words = PdfReader(io.BytesIO(pdf)).pages[0].extract_text(extraction_mode="layout").splitlines()
+    lines = [line for line in words if re.search(r"def|number|nothing", line)]
+    indents = [len(line) - len(line.lstrip()) for line in lines]
+    assert len(lines) > 4 and indents[0] == indents[-1] < indents[1] < indents[2] and len(set(indents[2:-1])) == 1
+
+
 def test_long_tables_break_and_repeat_their_head():
     rows = "\n".join(f"| row {i} | {i} |" for i in range(90))
     pages = PdfReader(io.BytesIO(export(code("", [shown(f"| name | count |\n|---|---|\n{rows}"), shown("All rows.", "caption")])))).pages
@@ -308,6 +383,32 @@ def test_comments_files_and_dollars_in_code_are_no_errors(tmp_path):
 def test_cells_share_no_footnotes_or_open_marks():
     first, second = parse(["*never closed[^1]\n\n[^1]: first", "# Next* [^1]"])
     assert plain(first).startswith("*never closed") and second[0]["t"] == "Header" and plain(second[0]["c"][2]) == "Next* [^1]"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "98.7_±_0.1_% of",
+        "**98.7_±_0.1_%** of",
+        "**98.7**_±_0.1 of",
+        "$x$_±_$y$ and",
+        "(98.7_±_0.1)_% of",
+        "(Figure_3, so)",
+        "Tables_3 and 4",
+        "in trial_42 and",
+        "by §_4.2 of",
+        "the % of 3 trials, a Figure of a table 3",
+    ],
+)
+def test_a_number_stays_with_what_belongs_to_it(source):
+    for blank in (" ", "\n"):
+        (block,) = parse([source.replace("_", blank)])
+        assert plain(held(block)) == source.replace("_", "\xa0").replace("*", "").replace("$", "")
+
+
+def test_numbers_of_captions_and_headings_stay_whole(tmp_path):
+    made = Document(notebook("# T", "## At 60 % of Table 3", code("", figure("Right for 60 % of all."))), "n", tmp_path)
+    assert "60~% of all" in made.markup and "60~% of Table~3" in made.markup and list(made.labels) == ["n-t", "n-at-60--of-table-3"]
 
 
 def test_slug_follows_the_planned_identifiers():
@@ -386,6 +487,13 @@ def test_figures_take_no_heading_and_no_gap_with_them(between):
     found = filled(lines, *first, between, code("", figure("SECOND.", png(700, 250 if first else 600))), "\n\n".join(["behind"] * 30))
     assert between.strip("# ") in found[0] and found[0].count("behind") > 4
     assert "SECOND." in found[1] and found[1].index("SECOND.") < found[1].index("behind")
+
+
+def test_a_figure_that_leaves_its_place_cuts_no_paragraph_and_stands_below_its_heading():
+    cut, lines = "cut " * 400, lines_of_a_page() - 12
+    found = filled(lines, "## SECTION", code("", figure("MOVED.", png(700, 500))), cut, "\n\n".join(["behind"] * 10))
+    assert "SECTION" in found[0] and found[0].count("cut") > 50 and "MOVED" not in found[0]
+    assert 0 < found[1].rindex("cut") < found[1].index("Figure 1. MOVED.") < found[1].index("behind")
 
 
 def test_figures_leave_no_gaps(tmp_path):

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from helpers import ROOT
 from nbformat import v4
-from samples import AUTHORS, code, edit, figure, png, shown
+from samples import AUTHORS, code, edit, figure, png, shown, table
 from test_exporter import notebook
 
 from latent import cli
@@ -61,7 +61,7 @@ def test_the_wet_part_is_one_file_that_needs_nothing_else(root):
             assert attributes.get(name, "#").startswith(("#", "data:image/"))
     assert not re.search(r"@import|url\((?!\$\{atlas)|\bimport\b.*from|fetch\(|XMLHttpRequest", path.read_text())
     pictures = [b64decode(image["src"].split(",")[1]) for image in read.all("img")]
-    assert pictures == [png()] * 8 and all(image["alt"] for image in read.all("img"))
+    assert pictures == [png()] * 9 and all(image["alt"] for image in read.all("img"))
     labels = {attributes["id"] for _, attributes in read.elements if "id" in attributes}
     assert {link["href"].removeprefix("#") for link in read.all("a") if link.get("href")} <= labels
     assert path.read_text().count(">§") > 20  # where the PDF prints a page
@@ -100,10 +100,23 @@ def test_what_maps_read_of_their_model_is_kept():
 def test_figures_in_a_row_and_headings_before_the_parts_are_counted_as_in_print():
     row = code("", [output for name in "ab" for output in figure(f"Number {name}.", name=name)], ["beside"])
     links = "[](#figure-a) [](#figure-b) [](#part) [](#before)"
+    said = ["Figure\xa01", "Figure\xa02", "§1.1", "Before"]
     before = v4.new_markdown_cell("## Before", metadata={"latent": {"role": "front"}})
     text = page(before, f"# One\n\n{links}\n\n## Part", row, "# Two")
-    assert [link.strip() for link in re.findall(r'<a href="#sample-[^>]*>([^<]*)</a>', text)][-4:] == ["Fig. 1", "Fig. 2", "§1.1", "Before"]
+    assert [link.strip() for link in re.findall(r'<a href="#sample-[^>]*>([^<]*)</a>', text)][-4:] == said
     assert text.count('<div class="beside">') == 1
+
+
+def test_captions_and_references_say_the_numbers_of_print():
+    """Also behind a figure that a PDF leaves out, which has none."""
+    both = code("", [*figure("Drawn *so*.", name="drawn"), *table("Told.", "told")], ["beside"])
+    text = page("# T", maps(["remove_cell"]), "As [Figure](#drawn) and [Table](#told) say.", both)
+    assert re.findall(r'<a href="#sample-([a-z-]*)"[^>]*>([^<]*)</a>', text)[-2:] == [
+        ("figure-drawn", "Figure\xa01"),
+        ("table-told", "Table\xa01"),
+    ]
+    captions = re.findall(r"<(?:fig)?caption[^>]*>\s*<p>(.*?)</p>", text.replace("\n", " "))
+    assert captions == ["Maps.", "<strong>Figure\xa01.</strong> Drawn <em>so</em>.", "<strong>Table\xa01.</strong> Told."]
 
 
 def test_notices_stand_in_the_page_and_what_cannot_be_shown_stops_it():

@@ -25,7 +25,9 @@ def test_a_shown_figure_is_a_picture_and_a_marked_caption(monkeypatch, tmp_path)
     assert (tmp_path / "figures/kept.png").read_bytes() == shown[2][0]["image/png"]
     del shown[2:]
     display.table(["a", "b"], [[1, 2]], "note")
-    assert shown[2][0]["text/markdown"].splitlines() == ["| a | b |", "| --: | --: |", "| 1 | 2 |"]
+    assert shown[2][0]["text/markdown"].splitlines() == ["| a | b |", "| --: | --: |", "| 1 | 2 |"] and shown[2][1] == {}
+    display.table(["a"], [[1]], "note", name="rates")
+    assert [mark for _, mark in shown[4:]] == [{"latent": {"name": "rates"}}, {"latent": {"role": "caption"}}]
 
 
 def documented(value: int) -> int:
