@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from latent.explore import pictures
 from latent.explore.atlas import Atlas, unit_square
 from latent.show import figures
-from latent.show.plots import COLOURS
+from latent.show.plots import CLASS_COLOURS
 
 HERE = Path(__file__).parent
 STATE = ("names", "classes", "colours", "labels", "points", "neighbours", "sheet", "columns", "selected", "marks")
@@ -30,7 +30,7 @@ class Panels(anywidget.AnyWidget):
     _css = HERE / "maps.css"
     names = traitlets.List().tag(sync=True)
     classes = traitlets.List().tag(sync=True)
-    colours = traitlets.List(list(COLOURS)).tag(sync=True)
+    colours = traitlets.List(list(CLASS_COLOURS)).tag(sync=True)
     labels = traitlets.CBytes().tag(sync=True)  # uint8 (N,)
     points = traitlets.CBytes().tag(sync=True)  # float32 (maps, N, 2), in [0, 1]
     neighbours = traitlets.CBytes().tag(sync=True)  # uint16 (maps + 1, N, NEIGHBOURS), the pixels' last

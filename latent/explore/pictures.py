@@ -17,7 +17,7 @@ from torch import Tensor
 from latent.explore.atlas import shares
 from latent.show import MAPS
 from latent.show.display import show
-from latent.show.plots import COLOURS
+from latent.show.plots import CLASS_COLOURS, COLOURS
 
 GRID = 80  # images of a selection that are shown at most
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -114,7 +114,7 @@ def beliefs(probabilities: Tensor, classes: Sequence[str]) -> list[tuple[int, st
 
 
 def colour(number: int) -> str:
-    return COLOURS[number % len(COLOURS)]
+    return CLASS_COLOURS[number % len(CLASS_COLOURS)]
 
 
 def selection(images: Tensor, labels: Tensor, classes: Sequence[str]) -> str:

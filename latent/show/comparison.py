@@ -1,99 +1,93 @@
-"""Figures that put encoders beside one another: their results, their training, their maps, and the controlled comparison."""
+"""Figures that put encoders beside one another: their maps, the walks between images, and the controlled comparison."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
-from matplotlib import patheffects, pyplot
+from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from torch import Tensor
 
-from latent.show.figures import losses, scatter
-from latent.show.plots import COLOURS, STYLE, canvas, label
+from latent.show.figures import scatter
+from latent.show.plots import COLOURS, canvas, label, mosaic
 from latent.show.study import READERS, Rows
-from latent.store import results
 
 _STYLES = {  # of a row of the study, in every figure: objective by colour, views by the marker
     "untrained": (COLOURS[7], "D"),
     "PCA": (COLOURS[8], "s"),
     "autoencoder": (COLOURS[0], "o"),
-    "autoencoder shown views": (COLOURS[0], "^"),
-    "contrast, weak views": (COLOURS[4], "v"),
+    "autoencoder, views": (COLOURS[0], "^"),
+    "contrast, weak": (COLOURS[4], "v"),
     "contrast": (COLOURS[4], "o"),
     "guided": (COLOURS[2], "o"),
-    "guided, contrast's views": (COLOURS[2], "^"),
-    "contrast with labels": (COLOURS[1], "o"),
+    "guided, strong": (COLOURS[2], "^"),
+    "contrast, labels": (COLOURS[1], "o"),
 }
-_ASIDE = {  # where a name stands beside its point, in points of type, if not above it: others are near
-    "PCA": (0, -13, "center"),
-    "untrained": (0, -13, "center"),
-    "autoencoder shown views": (-5, 7, "left"),
-    "guided, contrast's views": (2, -13, "left"),
-    "contrast with labels": (7, -1, "left"),
-}
+Place = tuple[float, float, str, str]  # of a name: distance from its point, in points of type, and which of its edges lies there
+_ON: list[Place] = [(x, y, "center", "center") for far in (0, 5, 9) for x, y in ((0, far), (0, -far), (far, 0), (-far, 0))]
+_BESIDE: list[Place] = [
+    (far * x, far * y, ("center", "left", "right")[x], ("center", "bottom", "top")[y])
+    for far in (6, 9, 13, 20, 28)
+    for x, y in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, -1), (-1, -1), (1, 1), (-1, 1))
+]
+_WAYS = (  # of walks: each thinner than the one before, which shows beneath where both are the same
+    (COLOURS[0], {"linewidth": 3, "marker": "o", "markersize": 6}),
+    (COLOURS[4], {"linewidth": 1.5, "marker": "^", "markersize": 4, "linestyle": "--"}),
+    (COLOURS[2], {"linewidth": 1, "marker": "s", "markersize": 2.5}),
+)
 NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 
 
-def measured(dataset: str, kinds: Mapping[str, str], measures: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:
-    """What is stored of a dataset's experiments: title → measure in words → a value for each seed; `kinds`, `measures`: as named."""
-    return {
-        title: {said: [record["measures"][key] for record in results.read(f"{dataset}-{kind}")] for said, key in measures.items()}
-        for kind, title in kinds.items()
-    }
-
-
-def accuracies(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], title: str, caption: str) -> Figure:
-    """Accuracies as dots with whiskers, a panel a dataset: panels[dataset][experiment][measure] holds a value for each seed."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.3))
-    for panel, (name, rows) in zip(axes[0], panels.items()):
-        for number, measure in enumerate(next(iter(rows.values()))):
-            values = [np.asarray(row[measure], dtype=float) for row in rows.values()]
-            spread = [_deviation(v) or 0 for v in values]
-            places = np.arange(len(rows)) + 0.18 * (number - 1)
-            style = {"fmt": "os^D"[number], "color": COLOURS[(2, 0, 4)[number]], "markersize": 4, "capsize": 2}
-            panel.errorbar([v.mean() for v in values], places, xerr=spread, label=measure, **style)
-        panel.set_yticks(range(len(rows)), list(rows), fontsize=9)
-        panel.invert_yaxis()
-        label(panel, "accuracy (%)", "", name)
-    _legend(figure, 4)
-    return figure
-
-
-def curves(records: Mapping[str, Sequence[dict]], title: str, caption: str) -> Figure:
-    """The loss of every encoder on training and validation images by epoch, a panel an experiment, a line a seed."""
-    figure, axes = canvas(title, caption, columns=3, rows=-(-len(records) // 3), size=(6.5, 0.5 + 1.6 * -(-len(records) // 3)))
-    for panel, (name, seeds) in zip(axes.flat, records.items()):
-        losses(panel, seeds)
-        panel.tick_params(labelsize=8)
-        label(panel, "epoch", "loss", name)
-        panel.title.set_size(9)
-    _legend(figure, 2)
-    return figure
-
-
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
-    """t-SNE maps (N, 2) of the same images side by side, coloured by class, each class named where it is densest."""
-    figure, axes = canvas(title, caption, columns=len(points), size=(6.5, 2.3))
-    for panel, (name, places) in zip(axes[0], points.items()):
-        _map(panel, places, labels, classes)
-        label(panel, "t-SNE dimension 1", "t-SNE dimension 2" if panel is axes[0, 0] else "", name)
+    """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
+    rows = -(-len(points) // 2)
+    figure, axes = canvas(title, caption, columns=min(2, len(points)), rows=rows, size=(6.5, 0.8 + 1.6 * rows))
+    for panel, (name, places) in zip(axes.flat, points.items()):
+        _map(panel, places, labels, classes, size=7)
+        label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
+    for panel in list(axes.flat)[len(points) :]:
+        panel.remove()
+    _legend(figure, 10 if max(map(len, classes)) < 3 else 5, markerscale=3, handletextpad=0.1)
+    figure.draw_without_rendering()  # only now it is known where everything stands
+    for panel, places in zip(axes.flat, points.values()):
+        _name_classes(panel, places, labels, classes, fontsize=8)
     return figure
 
 
-def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str]) -> None:
-    """One map on `axes`: both axes of one scale, since distances on it are compared; no tick labels, since they mean nothing.
-
-    A class is named where it is densest, if most of what lies there is of that class.
-    """
-    scatter(axes, places, labels, classes)
-    for number, name in enumerate(classes):
-        center, purity = _densest(places, (labels == number).cpu().numpy())
-        if purity > 0.5:
-            outline = [patheffects.withStroke(linewidth=2, foreground="white")]
-            axes.text(*center, str(name), fontsize=6.5, ha="center", va="center", path_effects=outline)
+def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], size: float) -> None:
+    """One map on `axes`: both axes of one scale, since distances on it are compared; no tick labels, since they mean nothing."""
+    scatter(axes, places, labels, classes, size)
     axes.set(xticklabels=[], yticklabels=[], aspect="equal")
     axes.set_adjustable("datalim")
+    axes.margins(0.1)  # names reach beyond the points
+
+
+def _name_classes(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], fontsize: float) -> None:
+    """Name a class where it is densest, if most of what lies there is of that class and no name of a purer one is in the way."""
+    found = [(*_densest(places, (labels == number).cpu().numpy()), str(name)) for number, name in enumerate(classes)]
+    outline, taken = [patheffects.withStroke(linewidth=2, foreground="white")], []
+    for center, purity, name in sorted(found, key=lambda one: -one[1]):
+        if purity > 0.5:
+            taken += _write(axes, name, center, _ON, taken, fontsize=fontsize, path_effects=outline)
+
+
+def _write(axes: Axes, name: str, point: Sequence[float], tried: Sequence[Place], taken: Sequence[Bbox], **style) -> list[Bbox]:
+    """A name at the first of the `tried` places around `point` where it is on the axes and on nothing `taken`: what it covers.
+
+    Where there is no such place nothing is written, and the list is empty.
+    """
+    text, inside = axes.annotate(name, point, (0, 0), textcoords="offset points", **style), axes.get_window_extent()
+    for x, y, across, upward in tried:
+        text.set(position=(x, y), ha=across, va=upward)
+        box = text.get_window_extent()
+        if (box.min >= inside.min).all() and (box.max <= inside.max).all() and not any(box.overlaps(other) for other in taken):
+            return [box]
+    text.remove()
+    return []
 
 
 def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]:
@@ -108,7 +102,7 @@ def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]
 
 def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Figure:
     """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 3.0))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 3.4))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         _points(panel, rows)
         panel.set_title(name)
@@ -118,20 +112,25 @@ def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Fig
 
 def hero(rows: Rows, points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
     """The whole in one picture: the points of `stored_and_open` of one dataset, named, and beside them four t-SNE maps."""
-    with pyplot.rc_context(STYLE):
-        figure, axes = pyplot.subplot_mosaic([["points", "points", "a", "b"], ["points", "points", "c", "d"]], figsize=(6.5, 3.9))
-    figure.suptitle(title, fontsize=12)
-    figure.set_label(caption)
-    _points(axes["points"], rows, named=True)
+    figure, axes = mosaic(title, caption, [["points", "points", "a", "b"], ["points", "points", "c", "d"]], size=(6.5, 3.9))
+    _points(axes["points"], rows)
     for panel, (name, places) in zip((axes[key] for key in "abcd"), points.items()):
-        _map(panel, places, labels, classes)
+        _map(panel, places, labels, classes, size=3)
         panel.set_title(name, fontsize=9)
         panel.set(xticks=[], yticks=[])
+        panel.set_xlabel("t-SNE 1", fontsize=7, labelpad=2), panel.set_ylabel("t-SNE 2", fontsize=7, labelpad=2)
+    handles = axes["a"].get_legend_handles_labels()
+    style = {"fontsize": 7.5, "markerscale": 3, "handletextpad": 0, "columnspacing": 0.6, "frameon": False}
+    figure.legend(*handles, loc="outside lower center", ncols=len(classes), **style)
+    figure.draw_without_rendering()  # only now it is known where everything stands
+    _name_rows(axes["points"], rows)
+    for panel, places in zip((axes[key] for key in "abcd"), points.values()):
+        _name_classes(panel, places, labels, classes, fontsize=6.5)
     return figure
 
 
-def _points(axes: Axes, rows: Rows, named: bool = False) -> None:
-    """The rows of a study on `axes`, whiskers of one standard deviation; `named`: each beside its point."""
+def _points(axes: Axes, rows: Rows) -> None:
+    """The rows of a study on `axes`, whiskers of one standard deviation."""
     for name, measures in rows.items():
         error, linear = (np.asarray(measures[key], dtype=float) for key in ("error", "linear"))
         colour, marker = _STYLES[name]
@@ -146,27 +145,35 @@ def _points(axes: Axes, rows: Rows, named: bool = False) -> None:
             capsize=2,
             label=name,
         )
-        if named:
-            place, (*aside, align) = (error.mean(), linear.mean()), _ASIDE.get(name, (0, 7, "center"))
-            axes.annotate(name, place, aside, textcoords="offset points", fontsize=7.5, ha=align, color=colour)
     if rows:
         axes.invert_xaxis()
-        axes.margins(0.16, 0.12)
+        axes.margins(0.26, 0.12)
     else:
         axes.text(0.5, 0.5, NO_STUDY, ha="center", va="center", transform=axes.transAxes)
     label(axes, "stored: error of a decoder (better →)", "laid open: linear probe (%)")
     axes.xaxis.label.set_size(9), axes.yaxis.label.set_size(9)
 
 
+def _name_rows(axes: Axes, rows: Rows) -> None:
+    """Write the name of each row of a study beside its point on `axes`, nearer to no other point and on no other name."""
+    middle = {name: (np.mean(measures["error"]), np.mean(measures["linear"])) for name, measures in rows.items()}
+    near = 7 * axes.figure.dpi / 72
+    around = {name: Bbox(np.add(axes.transData.transform(point), [[-near], [near]])) for name, point in middle.items()}
+    taken: list[Bbox] = []
+    for name, point in middle.items():
+        others = [*taken, *(box for other, box in around.items() if other != name)]
+        taken += _write(axes, fill(name, 16), point, _BESIDE, others, fontsize=7.5, color=_STYLES[name][0], linespacing=1.0)
+
+
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a line a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.6))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.8))
     for panel, (name, rows) in zip(axes[0], panels.items()):
-        for row in (row for row in shown if row in rows):
+        for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
-            spread = _deviation(values)
-            colour, marker = _STYLES[row]
-            panel.errorbar(range(len(READERS)), values.mean(1), spread, color=colour, marker=marker, markersize=4, capsize=2, label=row)
+            places = np.arange(len(READERS)) + 0.07 * (number - (len(shown) - 1) / 2)  # whiskers beside one another
+            style = dict(zip(("color", "marker"), _STYLES[row])) | {"linewidth": 1.2, "markersize": 4, "capsize": 2}
+            panel.errorbar(places, values.mean(1), _deviation(values), label=row, **style)
         panel.set_xticks(range(len(READERS)), list(READERS.values()))
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
     _legend(figure, 3, fontsize=8)
@@ -179,23 +186,24 @@ def _deviation(values: np.ndarray) -> np.ndarray | None:
 
 
 def _legend(figure: Figure, columns: int, **style) -> None:
-    """One legend below all panels of a figure, each name once."""
+    """One legend below all panels of a figure, each name once, without whiskers."""
     found = {}
     for panel in figure.axes:
-        found |= {name: handle for handle, name in zip(*panel.get_legend_handles_labels()) if name not in found}
+        for handle, name in zip(*panel.get_legend_handles_labels()):
+            found.setdefault(name, handle[0] if isinstance(handle, ErrorbarContainer) else handle)
     figure.legend(found.values(), found.keys(), loc="outside lower center", frameon=False, ncols=columns, **style)
 
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.7 + 1.5 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.7 + 1.35 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
-        for number, (way, values) in enumerate(ways.items()):
+        for (way, values), (colour, style) in zip(ways.items(), _WAYS, strict=False):
             weights, (low, middle, high) = np.linspace(0, 1, values.shape[1]), np.percentile(values, (25, 50, 75), axis=0)
-            panel.plot(weights, middle, color=COLOURS[(0, 4, 2)[number]], marker="o^s"[number], markersize=3, label=way)
-            panel.fill_between(weights, low, high, color=COLOURS[(0, 4, 2)[number]], alpha=0.15, linewidth=0)
+            panel.plot(weights, middle, color=colour, label=way, **style)
+            panel.fill_between(weights, low, high, color=colour, alpha=0.15, linewidth=0)
         if quantity in real:
-            panel.axhline(real[quantity], color="black", linestyle=":", label="real test images (median)")
+            panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
     _legend(figure, 2)

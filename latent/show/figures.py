@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,7 +15,8 @@ from latent.data import Dataset, Split
 from latent.models import parameter_count
 from latent.probe import confusions, worst_pair
 from latent.recipes import Views
-from latent.show.plots import COLOURS, canvas, images, label
+from latent.show import drawing
+from latent.show.plots import CLASS_COLOURS, COLOURS, canvas, images, label
 from latent.show.tables import way
 from latent.views import to_float, view
 
@@ -60,78 +61,24 @@ def _close(pictures: Tensor, rows: Sequence[str], columns: Sequence[str], title:
 
 
 def network(networks: nn.ModuleDict, data: Dataset) -> Figure:
-    """A drawing of an encoder and of what is trained on its latents: feature maps as boxes, layers of perceptrons as bars."""
-    latent, encoder = _encoder_maps(networks["encoder"].eval(), data)
-    ways = {name: part for name, part in networks.items() if name not in ("encoder", "reader")}
-    rows = [_decoder_maps(part.eval(), latent, data) if name == "decoder" else _widths(part) for name, part in ways.items()]
-    names = [f"{name}, {parameter_count(networks[name]):,} parameters" for name in ("encoder", *ways)]
+    """A drawing of an encoder and of what is trained on its latents: feature maps as boxes, vectors as bars, layers in words."""
+    image = to_float(data.train.images[:1])
+    names = {name: f"{name}, {parameter_count(part):,} parameters" for name, part in networks.items() if name != "reader"}
+    encoder, latent = drawing.steps(networks["encoder"].eval(), image)
+    ways = {names[name]: drawing.steps(networks[name].eval(), latent)[0] for name in names if name != "encoder"}
     figure, axes = canvas(
         f"{data.title}: the networks",
-        "Boxes are feature maps, as high as their side: channels, and below them the sides. Bars are layers of so many numbers.",
-        size=(7.0, 0.6 + 0.95 * len(rows)),
+        "Boxes are feature maps: higher with the side, wider with the logarithm of the channels; below each, channels and sides. Bars are "
+        "vectors, higher with the logarithm of how many numbers they hold. On the lines: the layers, but for BatchNorm, ReLU and dropout.",
     )
-    panel, y = axes[0, 0], 0.0
-    panel.set_axis_off()
-    start = _row(panel, _row(panel, 0, 0, encoder, names[0]), 0, [(latent.shape[1],)], "latent", COLOURS[2])
-    for name, boxes in zip(names[1:], rows):
-        panel.annotate("", (start - 0.06, y), (start - 0.34, 0), arrowprops={"arrowstyle": "->", "color": "grey"})
-        _row(panel, start, y, boxes, name, COLOURS[0] if len(boxes[0]) > 1 else COLOURS[1])
-        y -= 1.85 if len(boxes[0]) > 1 else 1.5
-    panel.set(xlim=(-0.2, max(6.4, panel.dataLim.x1 + 0.2)), ylim=(y + 0.65, 0.95))
+    right, top, bottom = drawing.draw(axes[0, 0], (names["encoder"], [drawing.Step("", (data.channels, data.side)), *encoder]), ways)
+    width, height = right + 0.26, top - bottom + 0.26
+    figure.set_layout_engine("none")  # a unit of the drawing is an inch
+    figure.set_size_inches(width, height)
+    figure.suptitle(figure.get_suptitle(), fontsize=12, y=1 - 0.04 / height, va="top")
+    axes[0, 0].set(position=(0, 0, 1, 1), xlim=(right - width + 0.08, right + 0.08), ylim=(bottom, bottom + height))
+    axes[0, 0].set_axis_off()
     return figure
-
-
-@torch.no_grad()
-def _encoder_maps(encoder: nn.Module, data: Dataset) -> tuple[Tensor, list[tuple[int, int]]]:
-    """A latent, and (channels, side) of the maps on the way to it, the image first: the last map of each side."""
-    image = to_float(data.train.images[:1])
-    latent, passed = _watched(encoder, image)
-    last = {side: channels for channels, side in passed}
-    return latent, [(data.channels, data.side), *((channels, side) for side, channels in last.items() if side != data.side)]
-
-
-@torch.no_grad()
-def _decoder_maps(decoder: nn.Module, latent: Tensor, data: Dataset) -> list[tuple[int, int]]:
-    """(channels, side) of the maps on the way from a latent to the image: the first map of each side, and the image."""
-    _, passed = _watched(decoder, latent)
-    first = {side: channels for channels, side in reversed(passed)}
-    return [*((channels, side) for side, channels in reversed(first.items())), (data.channels, data.side)]
-
-
-def _watched(network: nn.Module, x: Tensor) -> tuple[Tensor, list[tuple[int, int]]]:
-    """What `network` makes of `x`, and (channels, side) of every map that enters or leaves one of its stages."""
-    passed: list[tuple[int, int]] = []
-
-    def note(_, inputs: tuple[Tensor], out: Tensor) -> None:
-        passed.extend((maps.shape[1], maps.shape[-1]) for maps in (inputs[0], out))
-
-    stages = next((part.stages for part in network.modules() if hasattr(part, "stages")), ())
-    pools = [part for part in network.modules() if isinstance(part, nn.AdaptiveMaxPool2d)]
-    hooks = [layer.register_forward_hook(note) for layer in (*stages, *pools)]
-    out = network(x)
-    for hook in hooks:
-        hook.remove()
-    return out, passed
-
-
-def _widths(perceptron: nn.Module) -> list[tuple[int]]:
-    return [(layer.out_features,) for layer in perceptron.modules() if isinstance(layer, nn.Linear)]
-
-
-def _row(axes: Axes, x: float, y: float, boxes: Sequence[tuple[int, ...]], name: str, colour: str = COLOURS[0]) -> float:
-    """Draw boxes from `x` on about the height `y`, joined by lines, the name of the row above them; where the next may begin."""
-    sizes = [(0.06 + 0.05 * np.log2(count), 0.2 + side[0] / 32) if side else (0.12, 0.08 * np.log2(count)) for count, *side in boxes]
-    start = x
-    axes.text(x, y + 0.1 + max(high for _, high in sizes) / 2, name, fontsize=9, va="bottom")
-    for number, ((count, *side), (wide, high)) in enumerate(zip(boxes, sizes)):
-        if number:
-            axes.plot([x - 0.32, x], [y, y], color="grey", linewidth=1)
-        axes.add_patch(Rectangle((x, y - high / 2), wide, high, facecolor=colour, edgecolor="black", linewidth=0.6))
-        text = f"{count}\n{side[0]}×{side[0]}" if side else str(count)
-        axes.text(x + wide / 2, y - high / 2 - 0.06, text, fontsize=8, ha="center", va="top", linespacing=1.0)
-        axes.update_datalim([(x, y), (x + wide, y)])
-        x += wide + 0.32
-    return max(x, start + 0.062 * len(name)) + 0.1
 
 
 def curves(records: Sequence[dict]) -> Figure:
@@ -140,29 +87,37 @@ def curves(records: Sequence[dict]) -> Figure:
     ends = [f"{np.mean([row[key] for row in last]):.4f}" for key in ("train_loss", "validation_loss")]
     figure, axes = canvas(
         f"{first['data']['title']} by {way(first['experiment'])}: training",
-        f"Left: the loss of the encoder's training by epoch, at the end {ends[0]} in training and {ends[1]} in validation. Right: accuracy "
-        f"of the classifier on validation images. {'One seed.' if len(records) == 1 else f'A line for each of {len(records)} seeds.'}",
+        f"Left: the loss of the encoder's training by epoch (logarithmic axis), at the end {ends[0]} in training and {ends[1]} in "
+        f"validation. Right: accuracy of the classifier on validation images. "
+        f"{'One seed.' if len(records) == 1 else f'A line for each of {len(records)} seeds.'}",
         columns=2,
-        size=(7.0, 1.6),
+        size=(6.6, 1.55),
     )
-    losses(axes[0, 0], records)
+    _losses(axes[0, 0], records)
     for record in records:
         classifier = record["curves"].get("classifier", record["curves"]["encoder"])
         axes[0, 1].plot(*_column(classifier, "validation_accuracy"), color=COLOURS[2], linewidth=1)
-    axes[0, 0].legend()
+    axes[0, 0].legend(frameon=False)
     label(axes[0, 0], "epoch", "loss")
     label(axes[0, 1], "epoch", "accuracy (%)")
     for panel in axes[0]:
+        panel.yaxis.label.set_size(8)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
-def losses(axes: Axes, records: Sequence[dict]) -> None:
-    """The loss of an encoder on training and validation images by epoch, a line a record, drawn on `axes`."""
+def _losses(axes: Axes, records: Sequence[dict]) -> None:
+    """The loss of an encoder on training and validation images by epoch, a line a record, on `axes`, which become logarithmic."""
     for number, record in enumerate(records):
         for key, name, colour in (("train_loss", "training", COLOURS[0]), ("validation_loss", "validation", COLOURS[1])):
             shown = _column(record["curves"]["encoder"], key)
             axes.plot(*shown, color=colour, label=name if number == 0 else None, linewidth=1)
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in LogLocator(subs=(1, 2, 5)).tick_values(low, high) if low <= tick <= high]
+    axes.yaxis.set_major_locator(FixedLocator(ticks) if len(ticks) > 1 else MaxNLocator(3))  # of a short stretch, even steps
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _column(rows: Sequence[dict], key: str) -> tuple[list[float], list[float]]:
@@ -175,15 +130,24 @@ def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Data
     difference = (originals - decoded).abs()
     errors = zip(difference.mean((1, 2, 3)), (originals - reference).abs().mean((1, 2, 3)))
     names = [f"{data.classes[c]}\n{ours:.4f}\n{theirs:.4f}" for c, (ours, theirs) in zip(shown.labels, errors)]
-    return _close(
+    figure = _close(
         torch.stack([originals, decoded, (3 * difference).clamp(max=1), reference]),
         ["image", "decoded", "|error| × 3", "PCA"],
         names,
         f"{data.title}: images and reconstructions",
         "Random test images (seed 0), what the decoder makes of their 128 numbers, three times the absolute difference, and what 128 "
-        "principal components give. Above each: its class, the decoder's mean absolute error, and below it PCA's.",
-        size=0.58,
+        "principal components give. Above each: its class, and the mean absolute errors of the decoder and of PCA.",
+        size=0.5,
     )
+    _name_title_rows(figure.axes[0], ["error", "PCA's error"])
+    return figure
+
+
+def _name_title_rows(panel: Axes, names: Sequence[str]) -> None:
+    """Name the last lines of the title of `panel` at their left, in line with the names of the rows."""
+    aside = (-panel.yaxis.labelpad, rcParams["axes.titlepad"])
+    style = {"ha": "right", "va": "baseline", "fontsize": panel.title.get_fontsize()}
+    panel.annotate("\n".join(names), (0, 1), aside, xycoords="axes fraction", textcoords="offset points", **style)
 
 
 def interpolation(decoded: Tensor, blended: Tensor, ends: Sequence[str]) -> Figure:
@@ -227,12 +191,12 @@ def tsne_row(maps: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[s
     return figure
 
 
-def scatter(axes: Axes, points: np.ndarray, labels: Tensor, classes: Sequence[str]) -> None:
-    """Points (N, 2) coloured by class, drawn on `axes`."""
-    labels = labels.cpu().numpy()
-    for number, name in enumerate(classes):
-        chosen = points[labels == number]
-        axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=COLOURS[number % len(COLOURS)], label=str(name), linewidths=0, rasterized=True)
+def scatter(axes: Axes, points: np.ndarray, labels: Tensor, classes: Sequence[str], size: float = 4) -> None:
+    """Points (N, 2) coloured by class, drawn on `axes` in their own order, so that no class covers another."""
+    colours = [CLASS_COLOURS[number % len(CLASS_COLOURS)] for number in range(len(classes))]
+    axes.scatter(*points.T, s=size, c=[colours[number] for number in labels.tolist()], linewidths=0, rasterized=True)
+    for name, colour in zip(classes, colours):
+        axes.scatter([], [], s=size, color=colour, label=str(name), linewidths=0)
 
 
 def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
@@ -244,7 +208,7 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
         f"{data.title}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
         f"The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(5.4, 3.0),
+        size=(5.4, 2.7),
     )
     axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for (row, column), value in np.ndenumerate(share):
@@ -275,17 +239,35 @@ def hardest(probabilities: Tensor, data: Dataset, count: int = 10) -> Figure:
     )
 
 
-def neighbours(queries: Split, found: Sequence[Split], data: Dataset) -> Figure:
-    """Test images, each followed by the training images whose latents are nearest by cosine similarity."""
-    rows = [torch.cat([image[None], near.images]) for image, near in zip(queries.images, found)]
-    return _close(
-        torch.stack(rows) / 255,
-        [data.classes[c] for c in queries.labels],
+def neighbours(queries: Split, found: Sequence[Split], data: Dataset, experiment: str) -> Figure:
+    """Test images, each followed by the training images nearest in the latent space of an experiment; found[query] holds those.
+
+    A neighbour of another class than the query's has a red frame, and its class below it.
+    """
+    pictures = [torch.cat([image[None], near.images]) for image, near in zip(queries.images, found)]
+    counts = [(near.labels == asked).sum() for asked, near in zip(queries.labels, found)]
+    figure = _close(
+        torch.stack(pictures) / 255,
+        [f"{data.classes[asked]}\n{count} of {len(near)}" for asked, count, near in zip(queries.labels, counts, found)],
         ["test", "nearest", *(str(n) for n in range(2, len(found[0]) + 1))],
-        f"{data.title}: nearest neighbours in latent space",
-        "Random test images (seed 1), and of 10,000 training images those whose latents are nearest, by cosine similarity.",
-        size=0.5,
+        f"{data.title} by {way(experiment)}: nearest neighbours in latent space",
+        "Random test images (seed 1), and of 10,000 training images those whose latents are nearest, by cosine similarity; on the left, "
+        "how many are of the test image's class. Framed in red, with their class below: those of another.",
+        size=0.47,
     )
+    grid = np.array(figure.axes).reshape(len(found), -1)
+    for row, asked, near in zip(grid, queries.labels, found):
+        others = near.labels != asked
+        for number in others.nonzero():
+            _frame(row[1 + number.item()], data.classes[near.labels[number.item()]])
+        figure.set_figheight(figure.get_figheight() + 0.13 * others.any().item())  # for the line of names
+    return figure
+
+
+def _frame(panel: Axes, name: str) -> None:
+    """A red frame around the image of `panel`, and a name in red below it."""
+    panel.spines[:].set(visible=True, color=COLOURS[2], linewidth=1.5)
+    panel.set_xlabel(name, fontsize=7, color=COLOURS[2], labelpad=1.5)
 
 
 def importance(shares: Mapping[str, float], name: str, measure: str, count: int) -> Figure:

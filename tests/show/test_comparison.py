@@ -1,9 +1,12 @@
 """Figures that put encoders side by side: everything inside the picture, every point where its values say."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from matplotlib.lines import Line2D
 
 from latent.show import comparison
 from latent.show.study import READERS, TITLES
@@ -20,14 +23,6 @@ def rows(**changes):
 
 
 DRAWINGS = {
-    "accuracies": lambda: comparison.accuracies(
-        {"A": {"x": {"m": [1.0, 2.0], "n": [3.0]}}, "B": {"y": {"m": [4.0]}}}, "dots", "a sentence"
-    ),
-    "curves": lambda: comparison.curves(
-        {f"run {n}": [{"curves": {"encoder": [{"epoch": 1, "train_loss": 1.0, "validation_loss": 2.0}]}}] for n in range(6)},
-        "c",
-        "a sentence",
-    ),
     "maps": lambda: comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence"),
     "stored_and_open": lambda: comparison.stored_and_open({"A": rows(), "B": {}}, "points", "a sentence"),
     "hero": lambda: comparison.hero(rows(), {name: PLACES for name in "abcd"}, LABELS, CLASSES, "all", "a sentence"),
@@ -74,4 +69,57 @@ def test_a_map_has_one_scale_and_names_a_class_where_most_of_it_lies():
     crowd = np.concatenate([np.full((30, 2), 5.0) + 0.01 * PLACES[:30], [[-5.0, -5.0]]])
     drawn = comparison.maps({"m": crowd}, torch.zeros(31, dtype=torch.long), ["a"], "t", "s")
     panel = drawn.axes[0]
-    assert panel.get_aspect() == 1 and panel.texts[0].get_position() == pytest.approx((5, 5), abs=0.1)
+    assert panel.get_aspect() == 1 and panel.texts[0].xy == pytest.approx((5, 5), abs=0.1)
+
+
+def overlapping(panel):
+    """Pairs of names on a panel of which one covers the other."""
+    boxes = {text.get_text(): text.get_window_extent() for text in panel.texts}
+    return [(a, b) for a, b in combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
+
+
+def test_names_of_a_map_lie_on_it_and_not_on_one_another():
+    places = np.concatenate([GENERATOR.normal(size=(20, 2)) + center for center in ((0, 0), (2, 0), (4, 3), (30, 30))])
+    labels = torch.arange(4).repeat_interleave(20)
+    for drawn in (
+        comparison.maps({name: places for name in "abc"}, labels, ["a long name", "another long name", "third", "fourth"], "t", "s"),
+        comparison.hero(rows(), {name: places for name in "abcd"}, labels, ["a long name", "another long name", "c", "d"], "t", "s"),
+    ):
+        drawn.draw_without_rendering()
+        for panel in drawn.axes:
+            assert not overlapping(panel)
+            assert all(panel.bbox.containsx(x) for text in panel.texts for x in text.get_window_extent().intervalx)
+        assert "fourth" in [text.get_text() for text in drawn.axes[0].texts] or len(drawn.axes) == 5
+        pyplot.close(drawn)
+
+
+def test_names_beside_points_are_all_there_and_not_on_one_another():
+    drawn = comparison.hero(rows(), {name: PLACES for name in "abcd"}, LABELS, CLASSES, "all", "s")
+    panel = drawn.axes[0]
+    drawn.draw_without_rendering()
+    assert sorted(text.get_text().replace("\n", " ") for text in panel.texts) == sorted(TITLES.values()) and not overlapping(panel)
+    pyplot.close(drawn)
+
+
+def test_one_legend_names_every_class_of_the_maps():
+    drawn = comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence")
+    (legend,) = drawn.legends
+    assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
+    assert {axes.get_subplotspec().rowspan.start for axes in drawn.axes} == {0, 1}
+    pyplot.close(drawn)
+
+
+def test_lines_that_coincide_are_seen_beneath_one_another():
+    same = {way: np.ones((5, 3)) for way in ("line", "arc", "pixels")}
+    drawn = comparison.walks({"a": same}, {}, "walks", "a sentence")
+    widths = [line.get_linewidth() for line in drawn.axes[0].get_lines()]
+    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+    pyplot.close(drawn)
+
+
+def test_whiskers_of_readers_stand_beside_one_another_and_not_in_the_legend():
+    drawn = comparison.readers({"A": rows(), "B": {}}, ("PCA", "contrast"), "readers", "a sentence")
+    first, second = (container[0].get_xdata() for container in drawn.axes[0].containers)
+    assert np.abs(first - second).min() > 0.05 and np.abs(first - np.arange(len(READERS))).max() < 0.3
+    assert all(isinstance(handle, Line2D) for handle in drawn.legends[0].legend_handles)
+    pyplot.close(drawn)

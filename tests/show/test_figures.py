@@ -3,18 +3,22 @@
 import inspect
 import io
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot
+from matplotlib.colors import to_rgb, to_rgba, to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from torch import nn
 
 from latent import probe
 from latent.data import load
 from latent.models import build, parameter_count
 from latent.recipes import Views, find_recipe
-from latent.show import figures, plots
+from latent.show import drawing, figures, plots
 from latent.show.interpolation import linear
 
 
@@ -49,7 +53,7 @@ def drawings():
         "tsne_row": figures.tsne_row({"a": points, "b": points, "c": points}, labels, data.classes, "maps", "a sentence"),
         "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
         "hardest": figures.hardest(torch.rand(len(data.test), 10), data),
-        "neighbours": figures.neighbours(shown, near, data),
+        "neighbours": figures.neighbours(shown, near, data, "mnist-ae"),
         "importance": figures.importance({"encoder.learning_rate": 0.7, "levels": 0.3}, "mnist-ae", "validation MAE", 5),
         "slices": figures.slices(
             {
@@ -114,7 +118,7 @@ def test_a_figure_explains_itself(drawn, name):
             continue  # a drawing, not a plot
         if axes.get_label() == "<colorbar>":
             assert axes.get_ylabel()
-        elif axes.images and not axes.get_xlabel():
+        elif axes.images and not len(axes.get_xticks()):
             continue  # one image of a panel: its row and column are checked below
         else:
             assert axes.get_xlabel() and axes.get_ylabel()
@@ -140,7 +144,12 @@ def test_all_text_lies_inside_the_picture(drawn, name):
 
 def boxes(figure):
     """What stands below the boxes of a drawing, in the order in which they are drawn."""
-    return [text.get_text().replace("\n", " ") for text in figure.axes[0].texts if text.get_text()[:1].isdigit()]
+    return [text.get_text().replace("\n", " ") for text in figure.axes[0].texts if text.get_fontsize() == drawing.CAPTION]
+
+
+def words(figure):
+    """What stands on the lines of a drawing, in the order in which they are drawn."""
+    return [text.get_text().splitlines() for text in figure.axes[0].texts if text.get_fontsize() == drawing.WORDS]
 
 
 PERCEPTRON = ["1024", "512", "10"]
@@ -161,6 +170,48 @@ def test_a_drawing_shows_the_maps_of_every_kind_of_network(drawn, name, changes,
     assert boxes(figure) == [*there, "128", *back]
     written = [text.get_text() for text in figure.axes[0].texts]
     assert f"encoder, {parameter_count(built['encoder']):,} parameters" in written
+    figure.draw_without_rendering()
+    places = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(a.overlaps(b) for a, b in combinations(places, 2))
+    assert figure.get_figwidth() < 6.7 and figure.get_figheight() <= 2
+    pyplot.close(figure)
+
+
+def test_arrows_of_a_drawing_lead_from_edge_to_edge(drawn):
+    drawn["network"].draw_without_rendering()  # only now an arrow knows its path
+    shapes = drawn["network"].axes[0].patches
+    bars = [bar for bar in shapes if isinstance(bar, Rectangle)]
+    arrows = [arrow.get_path().vertices for arrow in shapes if isinstance(arrow, FancyArrowPatch)]
+    left = np.array([(bar.get_x(), bar.get_y() + bar.get_height() / 2) for bar in bars])
+    right = left + [(bar.get_width(), 0) for bar in bars]
+    starts, tips = np.array([path[0] for path in arrows]), np.array([path[-2] for path in arrows])
+    assert np.allclose(np.abs(tips[:, None] - left[1:]).sum(2).min(1), 0, atol=0.01)
+    away = np.abs(starts[:, None] - right).sum(2)
+    assert np.allclose(away.min(1), 0, atol=1e-3) and len(arrows) == len(bars) - 1  # all but the image are led to
+    latent = next(number for number, bar in enumerate(bars) if bar.get_facecolor() == to_rgba(plots.COLOURS[2]))
+    assert (away.argmin(1) == latent).sum() == 2  # decoder and classifier
+
+
+STAGES = [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3, ["max pool"], ["linear"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "back"),
+    [
+        ("mnist-ae", [["fold 4×4", "conv 3×3", "residual pair"], ["linear"]], [["linear"], ["residual pair", "conv 3×3", "unfold 4×4"]]),
+        ("mnist-guided", STAGES, []),
+        (
+            "cifar-contrastive",
+            [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3, ["max pool"], ["linear"]],
+            [["linear"]] * 2,
+        ),
+    ],
+)
+def test_a_drawing_says_what_the_layers_do(drawn, name, there, back):
+    built = networks(name)
+    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"))
+    perceptron = [["linear"]] * sum(isinstance(layer, nn.Linear) for layer in built["classifier"].modules())
+    assert words(figure) == [*there, *back, *perceptron]
     pyplot.close(figure)
 
 
@@ -172,6 +223,18 @@ def test_what_is_hardest_comes_first_with_what_it_is_taken_for(drawn):
     figure = figures.hardest(believed, data, count=3)
     assert figure.axes[0].get_title() == f"{data.classes[data.test.labels[7]]}\nas {data.classes[wrong]}" and len(figure.axes) == 3
     pyplot.close(figure)
+
+
+def test_only_neighbours_of_another_class_are_framed_and_named(drawn):
+    data = load("mnist")
+    shown, near = probe.subset(data.test, 5), [probe.subset(data.train, 7, n) for n in range(5)]
+    assert drawn["neighbours"].get_suptitle() == f"{data.title} by reconstruction: nearest neighbours in latent space"
+    for row, asked, found in zip(np.array(drawn["neighbours"].axes).reshape(5, 8), shown.labels, near):
+        other = [bool(label != asked) for label in found.labels]
+        assert [panel.spines["top"].get_visible() for panel in row] == [False, *other]
+        named = [data.classes[label] if wrong else "" for label, wrong in zip(found.labels, other)]
+        assert [panel.get_xlabel() for panel in row] == ["", *named]
+        assert row[0].get_ylabel() == f"{data.classes[asked]}\n{7 - sum(other)} of 7"
 
 
 def test_a_caption_of_confusions_names_the_commonest(drawn):
@@ -193,12 +256,32 @@ def test_curves_say_where_they_end():
     pyplot.close(figure)
 
 
+@pytest.mark.parametrize("ends", [(5.4, 0.93), (0.65, 0.51), (0.055, 0.0076), (0.5, 0.4999)])
+def test_a_logarithmic_loss_has_ticks_in_plain_numbers_and_labels_within_their_axes(drawn, ends):
+    curve = [{"epoch": n, "train_loss": loss, "validation_loss": loss, "validation_accuracy": 90 + n} for n, loss in enumerate(ends)]
+    figure = figures.curves([record(curve)])
+    figure.draw_without_rendering()
+    for panel in figure.axes:
+        assert panel.yaxis.label.get_window_extent().height <= panel.bbox.height
+    panel = figure.axes[0]
+    low, high = panel.get_ylim()
+    shown = [text for text in panel.get_yticklabels() if low <= text.get_position()[1] <= high]
+    assert panel.get_yscale() == "log" and len(shown) > 1
+    assert all(float(text.get_text()) == pytest.approx(text.get_position()[1], rel=1e-3) for text in shown)
+    pyplot.close(figure)
+
+
 def test_reconstructions_stand_beside_those_of_pca(drawn):
     data = load("mnist")
     shown = probe.subset(data.test, 2)
     exact = shown.images.float() / 255
     figure = figures.reconstructions(shown, exact, exact * 0, data)
     assert figure.axes[0].get_title().splitlines()[1:] == ["0.0000", f"{exact[0].mean():.4f}"]
+    figure.draw_without_rendering()
+    (said,), title = figure.axes[0].texts, figure.axes[0].title
+    assert len(said.get_text().splitlines()) == 2
+    assert said.get_window_extent().y0 == pytest.approx(title.get_window_extent().y0, abs=3)
+    assert said.get_window_extent().x1 < title.get_window_extent().x0
     pyplot.close(figure)
 
 
@@ -207,6 +290,19 @@ def test_a_figure_without_an_explanation_is_refused():
         plots.canvas("title", " ")
     with pytest.raises(ValueError, match="do not match"):
         plots.images(np.zeros((2, 2, 4, 4)), ["a"], ["1", "2"], "title", "sentence")
+
+
+def test_colours_of_classes_are_ten_and_far_apart():
+    shades = np.array([to_rgb(colour) for colour in plots.CLASS_COLOURS])
+    assert len(shades) == 10 and min(np.abs(a - b).sum() for a, b in combinations(shades, 2)) > 0.5
+
+
+def test_a_map_covers_no_class_with_another():
+    _, axes = plots.canvas("map", "a sentence")
+    figures.scatter(axes[0, 0], np.zeros((6, 2)), torch.tensor([2, 0, 1, 2, 0, 1]), ["a", "b", "c"])
+    drawn = axes[0, 0].collections[0].get_facecolor()
+    assert np.allclose(drawn, to_rgba_array([plots.CLASS_COLOURS[n] for n in (2, 0, 1, 2, 0, 1)]))
+    assert axes[0, 0].get_legend_handles_labels()[1] == ["a", "b", "c"]
 
 
 def test_a_legend_covers_no_line():
