@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -107,7 +107,7 @@ def encode(sentences: list[list[str]], vocabulary: list[str]) -> Tensor:
 class Translator(nn.Module):
     """Embedding encoder, GRU decoder, additive attention: score(s, k) = v · tanh(W s + U k)."""
 
-    def __init__(self, width: int = 32, noise: float = 0.5, seed: int = 0):
+    def __init__(self, width: int = 64, noise: float = 0.5, seed: int = 0):
         super().__init__()
         self.noise = noise
         torch.manual_seed(seed)
@@ -158,6 +158,14 @@ def word_accuracy(network: Translator, pairs: list[tuple[list[str], list[str]]])
     french = encode([pair[1] for pair in pairs], FRENCH)
     logits, _ = network(encode([pair[0] for pair in pairs], ENGLISH), french)
     return 100.0 * float((logits.argmax(2) == french)[french > 0].float().mean())
+
+
+@torch.no_grad()
+def largest_weights(network: Translator, pairs: list[tuple[list[str], list[str]]], groups: Iterable[Sequence[str]]) -> list[Tensor]:
+    """The largest weight of every row of `pairs` that belongs to a French word of a group, a vector for each of `groups`."""
+    french = encode([pair[1] for pair in pairs], FRENCH)
+    largest = network(encode([pair[0] for pair in pairs], ENGLISH), french)[1].max(2).values
+    return [largest[torch.isin(french, torch.tensor([FRENCH.index(word) for word in words]))] for words in groups]
 
 
 @torch.no_grad()

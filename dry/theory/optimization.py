@@ -211,10 +211,15 @@ def averaged_descent(steps: int, rate: float, decay: float | None) -> Tensor:
 
 
 def average_variance(steps: int, decay: float | None) -> float:
-    """Variance of the average of `steps` independent gradients of variance one (exponential: free of start-up bias)."""
-    if decay is None:
-        return 1.0 / steps
-    weights = (1 - decay) * decay ** torch.arange(steps, dtype=torch.float64)
+    """Variance of the average of `steps` independent gradients of variance one (exponential: free of start-up bias).
+
+    It is the sum of the squared weights, which the running average's own recursion puts on the gradients; plain where `decay` is None.
+    """
+    weights = torch.zeros(steps, dtype=torch.float64)
+    for step in range(1, steps + 1):
+        kept = 1 - 1 / step if decay is None else decay
+        weights *= kept
+        weights[step - 1] = 1 - kept
     return float((weights / weights.sum()).square().sum())
 
 

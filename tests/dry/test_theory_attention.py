@@ -46,6 +46,19 @@ def test_the_translator_learns_and_its_rows_sum_to_one():
     assert torch.allclose(whole.sum(1), torch.ones(len(rows)), atol=1e-5)
 
 
+def test_largest_weights_are_those_of_the_rows_of_each_word():
+    network, pairs = attention.Translator().eval(), attention.corpus()[1][:5]
+    expected = {"chat": [], "le": []}
+    for english, french in pairs:
+        for word, row in zip(french, attention.attention_rows(network, english, french), strict=True):
+            if word in expected:
+                expected[word].append(float(row.max()))
+    found = attention.largest_weights(network, pairs, [[word] for word in expected])
+    assert any(expected.values())
+    for values, rows in zip(found, expected.values(), strict=True):
+        assert values.tolist() == pytest.approx(rows, rel=1e-5)
+
+
 def test_the_translator_cannot_see_the_word_it_predicts():
     network = attention.Translator().eval()
     english, french = attention.encode([["the", "cat"]], attention.ENGLISH), attention.encode([["le", "chat"]], attention.FRENCH)

@@ -19,6 +19,7 @@ def test_least_squares_is_the_pseudo_inverse():
         weights = np.linalg.pinv(a) @ (np.eye(10)[y.numpy()] - 0.1)
         reference = 100 * np.mean((b @ weights).argmax(1) == y_test.numpy())
         assert latent_dimension.least_squares((x, y), (x_test, y_test)) == pytest.approx(reference, abs=2.6)
+        assert latent_dimension.solution_norm((x, y)) == pytest.approx(np.linalg.norm(weights), rel=1e-3)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 5])

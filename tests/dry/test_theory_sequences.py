@@ -29,6 +29,12 @@ def test_sequences_name_the_sign_of_the_last_event():
             assert answer == (latest > 0)
 
 
+def test_a_delay_is_learned_across_cuts_only_where_the_state_is_carried():
+    assert sequences.recalled(chunk=1, delay=1, carry=True, seed=0, steps=60) > 0.95
+    assert sequences.recalled(chunk=4, delay=3, carry=False, seed=0, steps=100) > 0.6  # a piece that holds the sign shows it
+    assert sequences.recalled(chunk=1, delay=0, carry=False, seed=0, steps=30) > 0.95  # nothing to remember
+
+
 def test_accuracy_after_uses_a_clean_silence():
     class Oracle(sequences.Latch):  # keeps the last non-zero event, exactly
         def forward(self, events, state=None):
