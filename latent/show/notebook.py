@@ -1,7 +1,7 @@
 """What the notebooks have in common: a plan before the training, and the tables that every one of them shows."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -53,14 +53,21 @@ def recipe_table(recipe: Recipe) -> None:
 SIDE_BY_SIDE = {  # what tells recipes apart, by its place: what it is called
     "encoder.optimizer": "optimizer",
     "encoder.learning_rate": "peak learning rate",
+    "encoder.rest": "AdamW's share of that rate",
+    "encoder.beta2": "AdamW's β₂",
+    "encoder.weight_decay": "AdamW's weight decay",
+    "encoder.warmup": "warm-up",
     "encoder.batch": "batch",
     "encoder.epochs": "epochs",
+    "encoder.settle": "statistics settle",
     "widths": "channels",
+    "depth": "residual pairs",
     "folds": "folded patches",
     "grid": "last map",
     "temperature": "temperature",
     "encoder.label_smoothing": "label smoothing",
     "hidden": "hidden layers",
+    "dropout": "dropout",
 }
 
 
@@ -70,17 +77,36 @@ def recipes_table(names: Sequence[str]) -> None:
     body = [[called, *(_cell(recipe, place) for recipe in recipes)] for place, called in SIDE_BY_SIDE.items()]
     header = ["", *(f"{in_words(recipe.dataset)}, {tables.way(name)}" for name, recipe in zip(names, recipes))]
     note = (
-        "The recipes of the six. Folded patches and the last map: their sides. Hidden layers: of the classifier. The views that each is "
-        "shown, and why each value, stand in its own part of this report."
+        "The recipes of the six encoders. Warm-up: the share of the steps in which the learning rate rises; then it falls linearly to "
+        "zero. Muon moves convolutions that a BatchNorm follows, AdamW all other weights. Statistics settle: the share of the epochs "
+        "after which BatchNorm's running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of the "
+        "classifier."
     )
-    display.table(header, body, note)
+    display.table(header, body, note, "six-recipes")
 
 
 def _cell(recipe: Recipe, place: str) -> str:
     name, _, inner = place.partition(".")
-    if name not in {*_used(recipe), "encoder"} or (inner == "label_smoothing" and recipe.objective != "classify"):
-        return "–"
-    return in_words(getattr(getattr(recipe, name), inner) if inner else getattr(recipe, name))
+    value = getattr(getattr(recipe, name), inner) if inner else getattr(recipe, name)
+    unused = name not in {*_used(recipe), "encoder"} or (inner == "label_smoothing" and recipe.objective != "classify")
+    return "–" if unused or (inner == "settle" and value == 1) else in_words(value)
+
+
+def views_table(names: Sequence[str]) -> None:
+    """Show what the views of each training are: those of the encoder, then those of a classifier on frozen latents."""
+    body = []
+    for name in names:
+        recipe = find_recipe(name, default_scale())
+        title = f"{in_words(recipe.dataset)}, {tables.way(name)}"
+        body.append([title, in_words(recipe.together if recipe.objective == "reconstruct" else recipe.encoder.views)])
+        frozen = [f"{in_words(recipe.dataset)}, classifier on frozen latents", in_words(recipe.classifier.views)]
+        if trained_with(recipe) != "classifier" and frozen not in body:
+            body.append(frozen)
+    note = (
+        "The views (augmentations): what happens to each image, by a new draw each time it is shown. The autoencoder's target is the same "
+        "view; contrast draws two of each image. Outside of an image lies its mirror image."
+    )
+    display.table(["training", "views"], body, note, "six-views")
 
 
 WORDS = {
@@ -102,19 +128,21 @@ WORDS = {
     "beta2": "AdamW's β₂",
     "weight_decay": "weight decay",
     "warmup": "share of the steps in which the rate rises",
-    "settle": "BatchNorm's moments are kept after this share of the epochs",
+    "settle": "BatchNorm's running statistics stay after this share of the epochs",
     "label_smoothing": "label smoothing",
     "copies": "views of each image that give latents",
 }
 
 VIEWS = {  # what a view may do, by the names of `Views`
     "shift": lambda pixels: f"shifted by up to {pixels} pixels",
-    "flip": lambda _: "mirrored every second time",
+    "flip": lambda _: "mirrored half of the time",
     "rotate": lambda degrees: f"turned by up to {degrees}°",
     "zoom": lambda share: f"cropped to {share:.0%} of the area or more",
     "stretch": lambda ratio: f"sides stretched up to {math.exp(ratio):.2f} to 1",
-    "jitter": lambda strength: f"brightness, contrast and colours changed by up to {strength:.0%}",
-    "jittered": lambda share: f"colours changed in {share:.0%} of the views",
+    "jitter": lambda strength: (
+        f"brightness, contrast and saturation changed by up to {strength:.0%}, the hue by {strength / 4:.0%} of the circle"
+    ),
+    "jittered": lambda share: f"these in {share:.0%} of the views",
     "grey": lambda share: f"grey in {share:.0%} of the views",
     "erase": lambda side: f"a square of {side} × {side} pixels blanked",
     "side": lambda side: f"{side} × {side} pixels large",
@@ -189,11 +217,15 @@ def _layers(encoder: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
-def trials_table(name: str) -> None:
-    """Show what was tried for an experiment, on validation; nothing where nothing was."""
-    note = "Short trainings of one seed, judged on validation; trials bear their number in the log."
-    if rows := trials.rows(name):
-        display.table(*tables.filled(trials.HEADER, rows), note)
+def trials_table(name: str, group: str = "", numbers: Collection[int] | None = None) -> None:
+    """Show what was tried for an experiment, on validation: all of it, or the trials of these numbers, as table `<name>-<group>`.
+
+    Nothing is shown where nothing was tried.
+    """
+    chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
+    note = "Trials of one seed, judged on validation images, by their number in results/trials.json."
+    if chosen:
+        display.table(*tables.filled(trials.HEADER, chosen), note, f"{name}-{group or 'trials'}")
 
 
 def keep_sweep(found: dict) -> None:
@@ -228,7 +260,7 @@ def measures_table(names: Sequence[str], pca: nn.ModuleDict | None = None) -> No
     body = [tables.row(tables.way(name), results.read(name)) for name in names]
     if pca:
         body.append(_row_of_pca(pca, runs[names[0]]))
-    display.table(*tables.filled(tables.SHORT, body), MEASURED)
+    display.table(*tables.filled(tables.SHORT, body), MEASURED, f"{names[0]}-measures")
 
 
 def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:

@@ -38,8 +38,9 @@ def printed():
 
 
 def test_every_row_of_results_is_printed_as_it_is_stored(printed):
+    numbers = printed.replace(" –", "")  # which columns a table has depends on the rows beside it
     for name, *cells in tables.rows():
-        assert " ".join(cells) in printed, name
+        assert " ".join(cell for cell in cells if cell != "–") in numbers, name
 
 
 def test_every_row_and_every_effect_of_the_study_is_printed_as_it_is_stored(printed):

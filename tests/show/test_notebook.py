@@ -33,7 +33,7 @@ def test_views_are_told_as_a_reader_would():
     said = notebook.in_words(Views(shift=2, zoom=0.25, flip=True, erase=10))
     assert (
         said
-        == "shifted by up to 2 pixels; mirrored every second time; cropped to 25% of the area or more; a square of 10 × 10 pixels blanked"
+        == "shifted by up to 2 pixels; mirrored half of the time; cropped to 25% of the area or more; a square of 10 × 10 pixels blanked"
     )
     every = Views(1, True, 2, 0.5, 0.5, 0.4, 0.9, 0.2, 8, 24)
     assert len(notebook.in_words(every).split("; ")) == len(vars(every))
@@ -59,6 +59,9 @@ def test_trials_are_shown_with_the_measures_that_they_have(shown):
     header, _, line = shown[0].splitlines()
     assert "error" in header and "accuracy" not in header
     assert line == f"| 1 | 12,000 × {recipe['encoder']['epochs']} | 0.0123 | kept | better: by far |"
+    shown.clear()
+    notebook.trials_table("mnist-ae", "some", range(2, 9))
+    assert shown == []
 
 
 def test_pca_stands_below_what_was_measured_with_its_own_error(shown, monkeypatch):
@@ -86,3 +89,22 @@ def test_recipes_stand_side_by_side_with_a_dash_where_a_value_is_not_used(shown,
     assert cells["temperature"] == ["–", "–", str(recipes[2].temperature)]
     assert cells["label smoothing"] == ["–", str(recipes[1].encoder.label_smoothing), "–"]
     assert cells["last map"][0] == "–" and cells["folded patches"][1:] == ["–", "–"]
+    assert cells["statistics settle"] == [str(recipes[0].encoder.settle), "–", "–"]
+    assert cells["dropout"] == [str(recipes[0].dropout), "–", str(recipes[2].dropout)]
+
+
+def test_the_views_of_each_training_are_told_once(shown, monkeypatch):
+    monkeypatch.setenv("LATENT_RECIPE", "cpu")
+    notebook.views_table(["cifar-ae", "cifar-guided", "cifar-contrastive"])
+    lines = [line.strip("| ").split(" | ") for line in shown[0].splitlines()[2:]]
+    assert [name for name, _ in lines] == [
+        "CIFAR-10, reconstruction",
+        "CIFAR-10, classifier on frozen latents",
+        "CIFAR-10, classification",
+        "CIFAR-10, contrast",
+    ]
+    recipes = RECIPES["cpu"]
+    told = dict(lines)
+    assert told["CIFAR-10, reconstruction"] == notebook.in_words(recipes["cifar-ae"].together)
+    assert told["CIFAR-10, classifier on frozen latents"] == notebook.in_words(recipes["cifar-contrastive"].classifier.views)
+    assert "24 × 24" in told["CIFAR-10, contrast"] and "10% of the circle" in told["CIFAR-10, contrast"]

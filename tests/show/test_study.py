@@ -31,7 +31,7 @@ def stored(tmp_path, monkeypatch):
 
 def test_rows_come_in_the_order_of_the_study_with_a_value_for_each_seed(stored):
     rows = study.read("mnist")
-    assert list(rows) == ["contrast, weak views", "contrast"]
+    assert list(rows) == ["contrast, weak", "contrast"]
     assert rows["contrast"]["linear"] == [99.0, 99.4]
     assert study.read("cifar") == {}
 
@@ -40,7 +40,7 @@ def test_the_table_gives_mean_and_deviation(stored):
     first = study.table(study.read("mnist"))[0]
     assert (
         len(first) == len(study.HEADER)
-        and first[:3] == ["contrast, weak views", "0.5000 ± 0.0000", "98.0 ± 0.7"]
+        and first[:3] == ["contrast, weak", "0.5000 ± 0.0000", "98.0 ± 0.7"]
         and study.seeds(study.read("mnist")) == "2"
     )
 
