@@ -25,7 +25,7 @@ demo: .venv/ready
 	@mkdir -p $(DEMO)/results && cp -r results/study $(DEMO)/results  # the controlled comparison is shown as stored
 	@echo "Each notebook on stand-in data, about three minutes in all on two cores:"
 	@for notebook in $(NOTEBOOKS) dry/dry.ipynb; do \
-	  printf '  %-36s' $$notebook; begin=$$(date +%s); \
+	  printf '  %-38s' $$notebook; begin=$$(date +%s); \
 	  $(STANDINS) PYTHONWARNINGS=ignore $(BIN)/jupyter $(RUN_NOTEBOOKS) --output-dir $(DEMO)/$$(dirname $$notebook) $$notebook || exit 1; \
 	  echo "$$(($$(date +%s) - begin)) s"; \
 	done

@@ -217,15 +217,17 @@ def _layers(encoder: nn.Module) -> list[tuple[str, nn.Module]]:
     return found
 
 
+NOTHING_TRIED = [*["–"] * (len(trials.HEADER) - 1), "nothing was tried with this recipe"]
+
+
 def trials_table(name: str, group: str = "", numbers: Collection[int] | None = None) -> None:
     """Show what was tried for an experiment, on validation: all of it, or the trials of these numbers, as table `<name>-<group>`.
 
-    Nothing is shown where nothing was tried.
+    Where nothing was tried the table says so: what refers to it still finds it.
     """
     chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
     note = "Trials of one seed, judged on validation images, by their number in results/trials.json."
-    if chosen:
-        display.table(*tables.filled(trials.HEADER, chosen), note, f"{name}-{group or 'trials'}")
+    display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
 
 
 def keep_sweep(found: dict) -> None:

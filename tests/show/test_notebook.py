@@ -41,7 +41,8 @@ def test_views_are_told_as_a_reader_would():
 
 def test_trials_are_shown_with_the_measures_that_they_have(shown):
     notebook.trials_table("mnist-ae")
-    assert shown == []
+    assert shown[0].splitlines()[-1] == "| nothing was tried with this recipe |"
+    shown.clear()
     recipe = RECIPES["cpu"]["mnist-ae"].as_dict()
     row = {
         "experiment": "mnist-ae",
@@ -61,7 +62,7 @@ def test_trials_are_shown_with_the_measures_that_they_have(shown):
     assert line == f"| 1 | 12,000 × {recipe['encoder']['epochs']} | 0.0123 | kept | better: by far |"
     shown.clear()
     notebook.trials_table("mnist-ae", "some", range(2, 9))
-    assert shown == []
+    assert shown[0].splitlines()[-1] == "| nothing was tried with this recipe |"
 
 
 def test_pca_stands_below_what_was_measured_with_its_own_error(shown, monkeypatch):
