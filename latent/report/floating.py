@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import typst
 
-HEIGHT = 737  # points of text on a page
 SMALL = 40  # points that may stay empty at the end of a page
 ROOM = 12  # points between a figure and the text above
 LAST = 10**6  # the slot at the end of the document
@@ -19,7 +18,7 @@ class Mark(NamedTuple):
     kind: str
     number: int
     page: int
-    y: float  # points below the top of the text
+    left: float  # points from there to the end of the page's text
 
 
 def settle(main: Path) -> dict[str, str]:
@@ -54,7 +53,7 @@ def _marks(main: Path, moved: dict[int, int]) -> list[Mark]:
 def _fallen(marks: list[Mark], seen: set[tuple[int, int]]) -> tuple[int, int] | None:
     """The first page that ends with a gap before a figure or table, and the number of that."""
     for before, mark in zip(marks, marks[1:]):
-        gap = mark.kind == "upper" and mark.page > before.page and HEIGHT - before.y > SMALL
+        gap = mark.kind == "upper" and mark.page > before.page and before.left > SMALL
         if gap and (before.page, mark.number) not in seen:
             return before.page, mark.number
     return None
@@ -66,7 +65,7 @@ def _moved(main: Path, moved: dict[int, int], marks: list[Mark], page: int, numb
     What follows it on this page moves along: figures and tables keep their order, and pass no bound.
     """
     behind = list(dropwhile(lambda mark: (mark.kind, mark.number) != ("upper", number), marks))
-    height = behind[1].y - behind[0].y
+    height = behind[0].left - behind[1].left
     along: list[int] = []
     best: list[Mark] = []
     while behind[0].kind == "upper":
@@ -80,10 +79,10 @@ def _moved(main: Path, moved: dict[int, int], marks: list[Mark], page: int, numb
         behind = behind[len(slots) :]
         here, there = [slot for slot in slots if slot.page <= page], [slot for slot in slots if slot.page > page]
         best = here[-1:]
-        if best and HEIGHT - best[0].y <= SMALL:
+        if best and best[0].left <= SMALL:
             break
         if there:
-            best = there[:1] if there[0].y + ROOM + height <= HEIGHT else best
+            best = there[:1] if ROOM + height <= there[0].left else best
             break
     return moved | {other: slot.number for slot in best for other in along if other < slot.number}
 

@@ -27,7 +27,7 @@ _STYLES = {  # of a row of the study, in every figure: objective by colour, view
     "contrast, labels": (COLOURS[1], "o"),
 }
 Place = tuple[float, float, str, str]  # of a name: distance from its point, in points of type, and which of its edges lies there
-_ON: list[Place] = [(x, y, "center", "center") for far in (0, 5, 9) for x, y in ((0, far), (0, -far), (far, 0), (-far, 0))]
+_ON: list[Place] = [(x, y, "center", "center") for far in (0, 5, 9, 14, 20) for x, y in ((0, far), (0, -far), (far, 0), (-far, 0))]
 _BESIDE: list[Place] = [
     (far * x, far * y, ("center", "left", "right")[x], ("center", "bottom", "top")[y])
     for far in (6, 9, 13, 20, 28)
@@ -54,7 +54,7 @@ def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str
     _legend(figure, 10 if max(map(len, classes)) < 3 else 5, markerscale=3, handletextpad=0.1)
     figure.draw_without_rendering()  # only now it is known where everything stands
     for panel, places in zip(axes.flat, points.values()):
-        _name_classes(panel, places, labels, classes, fontsize=8)
+        _name_classes(panel, places, labels, classes, fontsize=7)
     return figure
 
 
@@ -67,7 +67,7 @@ def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str],
 
 
 def _name_classes(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], fontsize: float) -> None:
-    """Name a class where it is densest, if most of what lies there is of that class and no name of a purer one is in the way."""
+    """Name a class where it is densest, or beside that where names of purer ones lie, if most of what lies there is of that class."""
     found = [(*_densest(places, (labels == number).cpu().numpy()), str(name)) for number, name in enumerate(classes)]
     outline, taken = [patheffects.withStroke(linewidth=2, foreground="white")], []
     for center, purity, name in sorted(found, key=lambda one: -one[1]):
@@ -116,9 +116,10 @@ def hero(rows: Rows, points: Mapping[str, np.ndarray], labels: Tensor, classes: 
     _points(axes["points"], rows)
     for panel, (name, places) in zip((axes[key] for key in "abcd"), points.items()):
         _map(panel, places, labels, classes, size=3)
-        panel.set_title(name, fontsize=9)
-        panel.set(xticks=[], yticks=[])
-        panel.set_xlabel("t-SNE 1", fontsize=7, labelpad=2), panel.set_ylabel("t-SNE 2", fontsize=7, labelpad=2)
+        label(panel, "t-SNE 1", "t-SNE 2", name)
+        panel.tick_params(length=0)
+        for text, size in ((panel.title, 9), (panel.xaxis.label, 7), (panel.yaxis.label, 7)):
+            text.set_size(size)
     handles = axes["a"].get_legend_handles_labels()
     style = {"fontsize": 7.5, "markerscale": 3, "handletextpad": 0, "columnspacing": 0.6, "frameon": False}
     figure.legend(*handles, loc="outside lower center", ncols=len(classes), **style)

@@ -115,7 +115,7 @@ def _losses(axes: Axes, records: Sequence[dict]) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     ticks = [tick for tick in LogLocator(subs=(1, 2, 5)).tick_values(low, high) if low <= tick <= high]
-    axes.yaxis.set_major_locator(FixedLocator(ticks) if len(ticks) > 1 else MaxNLocator(3))  # of a short stretch, even steps
+    axes.yaxis.set_major_locator(FixedLocator(ticks) if high > 5 * low else MaxNLocator(3))  # of a short stretch, even steps
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 

@@ -36,7 +36,7 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 def read(dataset: str) -> Rows:
-    """What the study measured on a dataset ("mnist" or "cifar"): title of a row → measure → a value for each seed.
+    """What the study measured on a dataset ("mnist" or "cifar"): title of a row → measure, or "seed" → a value for each seed.
 
     Rows without results are left out.
     """
@@ -44,13 +44,14 @@ def read(dataset: str) -> Rows:
     for row, title in TITLES.items():
         records = results.read(f"{dataset}-{row}", "study")
         if records:
-            rows[title] = {name: [record["measures"][key] for record in records] for name, (key, _) in _MEASURES.items()}
+            measured = {name: [record["measures"][key] for record in records] for name, (key, _) in _MEASURES.items()}
+            rows[title] = {"seed": [record["seed"] for record in records], **measured}
     return rows
 
 
 def seeds(rows: Rows) -> str:
     """How many seeds stand behind a row of the study: "3", or "1 to 3" where rows differ."""
-    counts = sorted({len(measures["error"]) for measures in rows.values()}) or [0]
+    counts = sorted({len(measures["seed"]) for measures in rows.values()}) or [0]
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
@@ -68,18 +69,19 @@ EFFECTS = {  # what differs → the two rows whose difference it is
     "labels: guided for contrast, strong views": ("guided, strong", "contrast"),
     "learning: autoencoder for PCA": ("autoencoder", "PCA"),
 }
-EFFECTS_NOTE = "{}: what one change is worth, all else equal (PCA aside): points of test accuracy, by each reader."
+EFFECTS_NOTE = "{}: points of test accuracy that one change is worth, all else equal but PCA and contrast's two views a step."
 
 
 def effects(rows: Rows) -> list[list[str]]:
     """One formatted line for each of EFFECTS whose two rows are there: its name, then the difference by each reader."""
     return [
-        [change, *(spread(_differences(rows[first][reader], rows[second][reader]), 1) for reader in READERS)]
+        [change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in READERS)]
         for change, (first, second) in EFFECTS.items()
         if {first, second} <= rows.keys()
     ]
 
 
-def _differences(first: list[float], second: list[float]) -> list[float]:
+def _differences(first: dict[str, list[float]], second: dict[str, list[float]], reader: str) -> list[float]:
     """Seed by seed, of the seeds that both have; a seed fixes the start and the order of the images for both."""
-    return [a - b for a, b in zip(first, second)]
+    one, other = (dict(zip(row["seed"], row[reader])) for row in (first, second))
+    return [value - other[seed] for seed, value in one.items() if seed in other]

@@ -25,8 +25,8 @@ NOTE = (
 SHORT = ["learned by", "seeds", "train %", "validation %", "test %", "six views %", "linear %", "kNN-5 %", "error"]  # in the same order
 
 SHORT_NOTE = (
-    "{}. Accuracy in percent of the classifier on the three splits; on test images with its probabilities averaged over six views, of a "
-    "linear probe, of kNN-5. Error: MAE of reconstructions. Mean ± standard deviation over seeds."
+    "{}. Accuracy in percent of the classifier on the three splits, and on test images of a linear probe, of kNN-5 and, where it learned "
+    "from mirrored images, of the classifier over six views of each. Error: MAE of reconstructions. Mean ± standard deviation over seeds."
 )
 
 WAYS = {"ae": "reconstruction", "guided": "classification", "contrastive": "contrast", "contrastive-labels": "contrast with labels"}

@@ -50,6 +50,15 @@ def test_an_effect_is_taken_seed_by_seed_and_needs_both_rows(stored):
     assert only[0] == "views: strong for weak, contrast" and only[1] == "1.2 ± 0.4"  # 1.5 and 0.9
 
 
+def test_an_effect_pairs_the_same_seeds_where_one_row_has_others_too():
+    rows = {
+        "contrast": {"seed": [0, 2], **{reader: [99.0, 99.8] for reader in study.READERS}},
+        "contrast, weak": {"seed": [0, 1, 2], **{reader: [97.5, 90.0, 98.9] for reader in study.READERS}},
+    }
+    (only,) = study.effects(rows)
+    assert only[1:] == ["1.2 ± 0.4"] * 4 and study.seeds(rows) == "2 to 3"  # 1.5 and 0.9, and nothing of seed 1
+
+
 def test_every_row_of_the_study_has_a_title_and_every_effect_two_rows_that_differ():
     assert list(study.TITLES) == list(STUDY)
     for first, second in study.EFFECTS.values():
