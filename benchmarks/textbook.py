@@ -27,7 +27,8 @@ class Pictures(Dataset):
     """Images one at a time, as PIL images through `transform`: what torchvision's own datasets do."""
 
     def __init__(self, split: Split, transform: Callable):
-        self.arrays, self.labels, self.transform = split.images.permute(0, 2, 3, 1).numpy(), split.labels.tolist(), transform
+        self.arrays = split.images.permute(0, 2, 3, 1).contiguous().squeeze(3).numpy()  # PIL takes no third axis of one channel
+        self.labels, self.transform = split.labels.tolist(), transform
 
     def __len__(self) -> int:
         return len(self.labels)

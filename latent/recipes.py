@@ -30,8 +30,8 @@ class Views:
     of the area that a crop keeps (1: whole image). stretch: largest log aspect ratio of a crop or shape. jitter: strength
     of brightness, contrast, saturation (each factor uniform in 1 ± jitter) and, for colour, hue (± jitter / 4 of a turn).
     grey: share of images turned grey. jittered: share of images that get the jitter. erase: side in pixels of a square
-    that is blanked. side: of the view in pixels (0: as the image); smaller views cost less, and objects in crops look as
-    large as they do in whole images (Touvron et al. 2019).
+    that is blanked around a pixel, so an even side counts as one less. side: of the view in pixels (0: as the image);
+    smaller views cost less, and objects in crops look as large as they do in whole images (Touvron et al. 2019).
     """
 
     shift: float = 0

@@ -170,7 +170,7 @@ def test_erase_blanks_one_square_with_the_mean():
     drawn = draw(x, Views(erase=8))
     hole = (drawn != x).any(1)
     rows, columns = hole.any(2).sum(1), hole.any(1).sum(1)
-    assert rows.max() <= 8 and columns.max() <= 8 and rows.min() >= 1
+    assert rows.max() == columns.max() == 7 and rows.min() >= 1  # around a pixel: an even side counts as one less
     assert torch.equal(hole.sum((1, 2)), rows * columns)  # a rectangle
 
 

@@ -12,7 +12,7 @@ import torch
 from latent import experiment
 from latent.data import Split, load
 from latent.errors import UserError
-from latent.recipes import Recipe, change, default_scale
+from latent.recipes import Recipe, change, default_scale, find_recipe
 from latent.store import files, results
 
 DECISIONS = ("kept", "dropped", "open")
@@ -52,6 +52,16 @@ def difference(tried: dict, recipe: Recipe) -> dict[str, object]:
     """What a tried recipe, as plain data, has in other ways than `recipe`: {"encoder.epochs": 3}."""
     today = flat(recipe.as_dict())
     return {place: value for place, value in flat(tried).items() if today.get(place) != value}
+
+
+def by_epochs(name: str) -> dict[int, dict]:
+    """The trials of an experiment that differ from its recipe in the encoder's number of epochs alone, {epochs: row}.
+
+    Of several trials of one number the last counts; trials on a part of the training images do not.
+    """
+    recipe = find_recipe(name, default_scale())
+    alike = [row for row in read() if _is_of(row, name) and set(difference(row["recipe"], recipe)) == {"encoder.epochs"}]
+    return {row["recipe"]["encoder"]["epochs"]: row for row in alike if row["images"] == len(load(recipe.dataset).train)}
 
 
 def flat(values: dict, before: str = "") -> dict[str, object]:

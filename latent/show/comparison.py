@@ -8,12 +8,14 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from latent.show.figures import scatter
 from latent.show.plots import COLOURS, canvas, label, mosaic
 from latent.show.study import READERS, Rows
+from latent.show.tables import WAYS
 
 _STYLES = {  # of a row of the study, in every figure: objective by colour, views by the marker
     "untrained": (COLOURS[7], "D"),
@@ -38,22 +40,20 @@ _WAYS = (  # of walks: each thinner than the one before, which shows beneath whe
     (COLOURS[4], {"linewidth": 1.5, "marker": "^", "markersize": 4, "linestyle": "--"}),
     (COLOURS[2], {"linewidth": 1, "marker": "s", "markersize": 2.5}),
 )
+_LENGTHS = dict(zip(WAYS.values(), (COLOURS[0], COLOURS[2], COLOURS[4], COLOURS[1])))
 NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 
 
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
-    """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
-    rows = -(-len(points) // 2)
-    figure, axes = canvas(title, caption, columns=min(2, len(points)), rows=rows, size=(6.5, 0.8 + 1.6 * rows))
-    for panel, (name, places) in zip(axes.flat, points.items()):
-        _map(panel, places, labels, classes, size=7)
+    """t-SNE maps (N, 2) of the same images side by side, coloured by class, each class named where it is densest."""
+    figure, axes = canvas(title, caption, columns=len(points), size=(7.0, 0.95 + 6.0 / len(points)))
+    for panel, (name, places) in zip(axes[0], points.items()):
+        _map(panel, places, labels, classes, size=4)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    for panel in list(axes.flat)[len(points) :]:
-        panel.remove()
-    _legend(figure, 10 if max(map(len, classes)) < 3 else 5, markerscale=3, handletextpad=0.1)
+    _legend(figure, len(classes), fontsize=8, markerscale=3, handletextpad=0.1, columnspacing=0.8)
     figure.draw_without_rendering()  # only now it is known where everything stands
-    for panel, places in zip(axes.flat, points.values()):
+    for panel, places in zip(axes[0], points.values()):
         _name_classes(panel, places, labels, classes, fontsize=7)
     return figure
 
@@ -102,7 +102,7 @@ def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]
 
 def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Figure:
     """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 3.4))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.95))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         _points(panel, rows)
         panel.set_title(name)
@@ -168,7 +168,7 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a line a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.8))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.5))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
@@ -178,6 +178,22 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
         panel.set_xticks(range(len(READERS)), list(READERS.values()))
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
     _legend(figure, 3, fontsize=8)
+    return figure
+
+
+def lengths(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], title: str, caption: str) -> Figure:
+    """What trainings of different lengths reach: panels[quantity][way][epochs] are the values of the seeds trained as long."""
+    figure, axes = canvas(title, caption, columns=len(panels), size=(7.0, 2.15))
+    for panel, (quantity, ways) in zip(axes[0], panels.items()):
+        for name, found in ways.items():
+            epochs = sorted(found)
+            middle = [np.mean(found[count]) for count in epochs]
+            scatter = [np.std(found[count], ddof=1) if len(found[count]) > 1 else 0 for count in epochs]
+            panel.errorbar(epochs, middle, scatter, label=name, color=_LENGTHS[name], marker="o", markersize=4, linewidth=1.2, capsize=2)
+        panel.set_xscale("log", base=2)
+        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        label(panel, "epochs", quantity)
+    _legend(figure, 4, fontsize=8)
     return figure
 
 
@@ -197,7 +213,7 @@ def _legend(figure: Figure, columns: int, **style) -> None:
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.7 + 1.35 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.7 + 1.22 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
         for (way, values), (colour, style) in zip(ways.items(), _WAYS, strict=False):
             weights, (low, middle, high) = np.linspace(0, 1, values.shape[1]), np.percentile(values, (25, 50, 75), axis=0)

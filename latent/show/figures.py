@@ -60,23 +60,24 @@ def _close(pictures: Tensor, rows: Sequence[str], columns: Sequence[str], title:
     return figure
 
 
-def network(networks: nn.ModuleDict, data: Dataset) -> Figure:
+def network(networks: nn.ModuleDict, data: Dataset, experiment: str) -> Figure:
     """A drawing of an encoder and of what is trained on its latents: feature maps as boxes, vectors as bars, layers in words."""
     image = to_float(data.train.images[:1])
     names = {name: f"{name}, {parameter_count(part):,} parameters" for name, part in networks.items() if name != "reader"}
     encoder, latent = drawing.steps(networks["encoder"].eval(), image)
     ways = {names[name]: drawing.steps(networks[name].eval(), latent)[0] for name in names if name != "encoder"}
     figure, axes = canvas(
-        f"{data.title}: the networks",
+        f"{data.title} by {way(experiment)}: the networks",
         "Boxes are feature maps: higher with the side, wider with the logarithm of the channels; below each, channels and sides. Bars are "
         "vectors, higher with the logarithm of how many numbers they hold. On the lines: the layers, but for BatchNorm, ReLU and dropout.",
     )
     right, top, bottom = drawing.draw(axes[0, 0], (names["encoder"], [drawing.Step("", (data.channels, data.side)), *encoder]), ways)
-    width, height = right + 0.26, top - bottom + 0.26
+    width, height = max(right + 0.26, 0.095 * len(figure.get_suptitle())), top - bottom + 0.26
+    left = (right - width) / 2  # in the middle of its picture
     figure.set_layout_engine("none")  # a unit of the drawing is an inch
     figure.set_size_inches(width, height)
     figure.suptitle(figure.get_suptitle(), fontsize=12, y=1 - 0.04 / height, va="top")
-    axes[0, 0].set(position=(0, 0, 1, 1), xlim=(right - width + 0.08, right + 0.08), ylim=(bottom, bottom + height))
+    axes[0, 0].set(position=(0, 0, 1, 1), xlim=(left - 0.05, left + width - 0.05), ylim=(bottom, bottom + height))
     axes[0, 0].set_axis_off()
     return figure
 
@@ -207,8 +208,8 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
     figure, axes = canvas(
         f"{data.title}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
-        f"The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(5.4, 2.7),
+        f"Seed 0. The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
+        size=(5.4, 2.4),
     )
     axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for (row, column), value in np.ndenumerate(share):

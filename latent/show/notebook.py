@@ -12,9 +12,9 @@ from latent import experiment, probe
 from latent.data import Dataset, load, uses_standin
 from latent.models import build, parameter_count
 from latent.objectives import trained_with
-from latent.recipes import STAGES, Recipe, Views, default_scale, find_recipe
+from latent.recipes import EXPERIMENTS, STAGES, VARIANTS, Recipe, Views, default_scale, find_recipe
 from latent.search import findings, trials
-from latent.show import display, figures, tables
+from latent.show import comparison, display, figures, tables
 from latent.store import results
 from latent.views import to_float
 
@@ -52,10 +52,10 @@ def recipe_table(recipe: Recipe) -> None:
 
 SIDE_BY_SIDE = {  # what tells recipes apart, by its place: what it is called
     "encoder.optimizer": "optimizer",
-    "encoder.learning_rate": "peak learning rate",
-    "encoder.rest": "AdamW's share of that rate",
+    "encoder.learning_rate": "peak rate",
+    "encoder.rest": "AdamW's share",
     "encoder.beta2": "AdamW's β₂",
-    "encoder.weight_decay": "AdamW's weight decay",
+    "encoder.weight_decay": "AdamW's decay",
     "encoder.warmup": "warm-up",
     "encoder.batch": "batch",
     "encoder.epochs": "epochs",
@@ -77,10 +77,10 @@ def recipes_table(names: Sequence[str]) -> None:
     body = [[called, *(_cell(recipe, place) for recipe in recipes)] for place, called in SIDE_BY_SIDE.items()]
     header = ["", *(f"{in_words(recipe.dataset)}, {tables.way(name)}" for name, recipe in zip(names, recipes))]
     note = (
-        "The recipes of the six encoders. Warm-up: the share of the steps in which the learning rate rises; then it falls linearly to "
-        "zero. Muon moves convolutions that a BatchNorm follows, AdamW all other weights. Statistics settle: the share of the epochs "
-        "after which BatchNorm's running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of the "
-        "classifier."
+        "The recipes of the six encoders. Peak rate: Muon's learning rate at its highest; AdamW's is a share of it. Warm-up: the share of "
+        "the steps in which the rate rises; then it falls linearly to zero. Muon moves the weights that a BatchNorm follows (convolutions, "
+        "and the projection head's first layer), AdamW all others. Statistics settle: the share of the epochs after which BatchNorm's "
+        "running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of the classifier."
     )
     display.table(header, body, note, "six-recipes")
 
@@ -103,8 +103,9 @@ def views_table(names: Sequence[str]) -> None:
         if trained_with(recipe) != "classifier" and frozen not in body:
             body.append(frozen)
     note = (
-        "The views (augmentations): what happens to each image, by a new draw each time it is shown. The autoencoder's target is the same "
-        "view; contrast draws two of each image. Outside of an image lies its mirror image."
+        "The views (augmentations): what happens to each image, by a new draw each time it is shown; a classifier on frozen latents gets "
+        "four draws of each image, the same in all epochs. The autoencoder's target is the same view; contrast draws two of each image. "
+        "Outside of an image lies its mirror image."
     )
     display.table(["training", "views"], body, note, "six-views")
 
@@ -144,7 +145,7 @@ VIEWS = {  # what a view may do, by the names of `Views`
     ),
     "jittered": lambda share: f"these in {share:.0%} of the views",
     "grey": lambda share: f"grey in {share:.0%} of the views",
-    "erase": lambda side: f"a square of {side} × {side} pixels blanked",
+    "erase": lambda side: f"a square of {side - 1 + side % 2} pixels a side blanked, less at the border",
     "side": lambda side: f"{side} × {side} pixels large",
 }
 
@@ -152,7 +153,8 @@ VIEWS = {  # what a view may do, by the names of `Views`
 def in_words(value) -> str:
     """A value of a recipe as a reader would write it."""
     if isinstance(value, Views):
-        changed = {name: part for name, part in asdict(value).items() if part != getattr(Views(), name)}
+        told = {"jittered"} if value.jitter else set()  # even where it is the default
+        changed = {name: part for name, part in asdict(value).items() if name in told or part != getattr(Views(), name)}
         return "; ".join(VIEWS[name](part) for name, part in changed.items()) or "the image itself"
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -226,8 +228,32 @@ def trials_table(name: str, group: str = "", numbers: Collection[int] | None = N
     Where nothing was tried the table says so: what refers to it still finds it.
     """
     chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
-    note = "Trials of one seed, judged on validation images, by their number in results/trials.json."
+    about = f"{in_words(find_recipe(name, default_scale()).dataset)} by {tables.way(name)}{group and f', {group}'}"
+    note = f"{about}: trials of one seed, judged on validation images, by their number in results/trials.json."
     display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
+
+
+LENGTHS = {  # quantities of `lengths_figure`: the data set, the measure
+    "MNIST: accuracy (%)": ("mnist", "validation_accuracy"),
+    "CIFAR-10: accuracy (%)": ("cifar", "validation_accuracy"),
+    "CIFAR-10: error": ("cifar", "validation_mae"),
+}
+
+
+def lengths_figure(title: str, caption: str) -> Figure:
+    """What each recipe reaches on validation in fewer or more epochs (trials of one seed) and in its own number (all seeds)."""
+    panels = {}
+    for quantity, (dataset, measure) in LENGTHS.items():
+        names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset)]
+        panels[quantity] = {tables.way(name): found for name in names if (found := _by_epochs(name, measure))}
+    return comparison.lengths(panels, title, caption)
+
+
+def _by_epochs(name: str, measure: str) -> dict[int, list[float]]:
+    """The values of a measure by the encoder's epochs: of trials, and of the records of the recipe itself."""
+    tried = {epochs: [row[measure]] for epochs, row in trials.by_epochs(name).items() if measure in row}
+    shipped = [record["measures"][measure] for record in results.read(name) if measure in record["measures"]]
+    return tried | ({find_recipe(name, default_scale()).encoder.epochs: shipped} if shipped else {})
 
 
 def keep_sweep(found: dict) -> None:
@@ -267,6 +293,6 @@ def measures_table(names: Sequence[str], pca: nn.ModuleDict | None = None) -> No
 
 def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:
     """PCA as a row of measures: what the study read from its latents, and the error of its own decoder, which is linear."""
-    _, _, *read, _ = tables.row("", results.read(f"{run.experiment.partition('-')[0]}-pca", "study"))
+    _, *read, _ = tables.row("", results.read(f"{run.experiment.partition('-')[0]}-pca", "study"))
     error = probe.reconstruction_error(pca["encoder"], pca["decoder"], run.data.test.images)
-    return ["PCA, no training", "–", *read, f"{error:.4f}"]
+    return ["PCA, no training", *read, f"{error:.4f}"]

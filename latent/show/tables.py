@@ -25,9 +25,10 @@ NOTE = (
 SHORT = ["learned by", "seeds", "train %", "validation %", "test %", "six views %", "linear %", "kNN-5 %", "error"]  # in the same order
 
 SHORT_NOTE = (
-    "{}. Accuracy in percent of the classifier on the three splits, and on test images of a linear probe, of kNN-5 and, where it learned "
-    "from mirrored images, of the classifier over six views of each. Error: MAE of reconstructions. Mean ± standard deviation over seeds."
+    "{}. Accuracy in percent of the classifier on the three splits, and on test images of a linear probe and of kNN-5{}. Error: MAE of "
+    "reconstructions. Mean ± standard deviation over seeds."
 )
+SIX_VIEWS = "; six views: of the classifier, its probabilities averaged over six views of each image"
 
 WAYS = {"ae": "reconstruction", "guided": "classification", "contrastive": "contrast", "contrastive-labels": "contrast with labels"}
 
@@ -52,6 +53,11 @@ def filled(header: Sequence[str], body: Sequence[Sequence[str]]) -> tuple[list[s
     """A table's header and rows without the columns of which no row says anything."""
     kept = [number for number in range(len(header)) if any(row[number] not in ("", "–") for row in body)]
     return [header[number] for number in kept], [[row[number] for number in kept] for row in body]
+
+
+def short_note(title: str, header: Sequence[str]) -> str:
+    """What stands below a table of the measures in `header`, all of data called `title`."""
+    return SHORT_NOTE.format(title, SIX_VIEWS if "six views %" in header else "")
 
 
 def row(name: str, records: list[dict]) -> list[str]:

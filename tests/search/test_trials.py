@@ -45,6 +45,18 @@ def test_a_row_is_open_until_somebody_decides_and_says_why(capsys):
     assert [row["decision"] for row in trials.read()] == ["open", "kept"]
 
 
+def test_a_trial_counts_by_its_epochs_only_where_nothing_else_and_no_image_differs():
+    recipe = find_recipe("mnist-ae", "tiny")
+    for changes, images in (
+        ({"encoder.epochs": "3"}, None),
+        ({"encoder.epochs": "4", "encoder.batch": "64"}, None),
+        ({"encoder.epochs": "1"}, 200),
+        ({}, None),
+    ):
+        number, _ = trials.run("mnist-ae", recipe, changes, CPU, images=images)
+    assert number == 3 and list(trials.by_epochs("mnist-ae")) == [3] and trials.by_epochs("cifar-ae") == {}
+
+
 def test_every_shipped_trial_carries_its_decision_and_the_reason(monkeypatch):
     monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
     monkeypatch.delenv("LATENT_RECIPE")

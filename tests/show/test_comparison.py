@@ -27,6 +27,9 @@ DRAWINGS = {
     "stored_and_open": lambda: comparison.stored_and_open({"A": rows(), "B": {}}, "points", "a sentence"),
     "hero": lambda: comparison.hero(rows(), {name: PLACES for name in "abcd"}, LABELS, CLASSES, "all", "a sentence"),
     "readers": lambda: comparison.readers({"A": rows(), "B": {}}, ("PCA", "contrast"), "readers", "a sentence"),
+    "lengths": lambda: comparison.lengths(
+        {"accuracy": {"contrast": {4: [68.0], 32: [77.0, 76.0]}}, "error": {"reconstruction": {16: [0.04]}}}, "lengths", "a sentence"
+    ),
     "walks": lambda: comparison.walks(
         {q: {"w": GENERATOR.random((5, 3))} for q in ("a", "b", "c", "d")}, {"a": 0.5}, "walks", "a sentence"
     ),
@@ -105,7 +108,8 @@ def test_one_legend_names_every_class_of_the_maps():
     drawn = comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence")
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
-    assert {axes.get_subplotspec().rowspan.start for axes in drawn.axes} == {0, 1}
+    boxes = [axes.get_window_extent() for axes in drawn.axes]
+    assert [box.x0 for box in boxes] == sorted(box.x0 for box in boxes) and all(0.8 < box.width / box.height < 1.25 for box in boxes)
     pyplot.close(drawn)
 
 
@@ -114,6 +118,14 @@ def test_lines_that_coincide_are_seen_beneath_one_another():
     drawn = comparison.walks({"a": same}, {}, "walks", "a sentence")
     widths = [line.get_linewidth() for line in drawn.axes[0].get_lines()]
     assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+    pyplot.close(drawn)
+
+
+def test_a_length_has_the_mean_of_its_seeds_and_their_deviation_for_a_whisker():
+    drawn = comparison.lengths({"a": {"contrast": {32: [77.0, 75.0], 4: [68.0]}}}, "lengths", "a sentence")
+    line, _, (upward,) = drawn.axes[0].containers[0]
+    assert line.get_xydata().tolist() == [[4, 68], [32, 76]]
+    assert [np.ptp(segment[:, 1]) for segment in upward.get_segments()] == pytest.approx([0, 2 * np.std([77, 75], ddof=1)])
     pyplot.close(drawn)
 
 

@@ -45,7 +45,7 @@ def drawings():
     return {
         "samples": figures.samples(data),
         "random_views": figures.random_views(data, Views(shift=3)),
-        "network": figures.network(networks("mnist-ae"), data),
+        "network": figures.network(networks("mnist-ae"), data, "mnist-ae"),
         "curves": figures.curves([record(curve)] * 2),
         "reconstructions": figures.reconstructions(shown, faint * 0.9, faint * 0.8, data),
         "interpolation": figures.interpolation(linear(faint[:2], 10), linear(faint[:2], 10), ["1", "2"]),
@@ -166,7 +166,7 @@ FOLDED = {"folds": (4, 2), "widths": (32, 48), "decoder_folds": (4, 2), "decoder
 )
 def test_a_drawing_shows_the_maps_of_every_kind_of_network(drawn, name, changes, there, back):
     built = networks(name, **changes)
-    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"))
+    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"), name)
     assert boxes(figure) == [*there, "128", *back]
     written = [text.get_text() for text in figure.axes[0].texts]
     assert f"encoder, {parameter_count(built['encoder']):,} parameters" in written
@@ -209,7 +209,7 @@ STAGES = [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3
 )
 def test_a_drawing_says_what_the_layers_do(drawn, name, there, back):
     built = networks(name)
-    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"))
+    figure = figures.network(built, load("mnist" if "mnist" in name else "cifar10"), name)
     perceptron = [["linear"]] * sum(isinstance(layer, nn.Linear) for layer in built["classifier"].modules())
     assert words(figure) == [*there, *back, *perceptron]
     pyplot.close(figure)
