@@ -182,8 +182,8 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
 
 
 def lengths(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], title: str, caption: str) -> Figure:
-    """What trainings of different lengths reach: panels[quantity][way][epochs] are the values of the seeds trained as long."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(7.0, 2.15))
+    """What trainings of different lengths reach: panels["data: quantity"][way][epochs] are the values of the seeds trained as long."""
+    figure, axes = canvas(title, caption, columns=len(panels), size=(7.0, 2.3))
     for panel, (quantity, ways) in zip(axes[0], panels.items()):
         for name, found in ways.items():
             epochs = sorted(found)
@@ -192,7 +192,8 @@ def lengths(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], t
             panel.errorbar(epochs, middle, scatter, label=name, color=_LENGTHS[name], marker="o", markersize=4, linewidth=1.2, capsize=2)
         panel.set_xscale("log", base=2)
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        label(panel, "epochs", quantity)
+        title, _, unit = quantity.partition(": ")
+        label(panel, "epochs", unit, title)
     _legend(figure, 4, fontsize=8)
     return figure
 
