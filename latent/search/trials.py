@@ -57,11 +57,12 @@ def difference(tried: dict, recipe: Recipe) -> dict[str, object]:
 def by_epochs(name: str) -> dict[int, dict]:
     """The trials of an experiment that differ from its recipe in the encoder's number of epochs alone, {epochs: row}.
 
-    Of several trials of one number the last counts; trials on a part of the training images do not.
+    Of several trials of one number the last counts; those on fewer training images than others of the experiment do not.
     """
-    recipe = find_recipe(name, default_scale())
-    alike = [row for row in read() if _is_of(row, name) and set(difference(row["recipe"], recipe)) == {"encoder.epochs"}]
-    return {row["recipe"]["encoder"]["epochs"]: row for row in alike if row["images"] == len(load(recipe.dataset).train)}
+    recipe, own = find_recipe(name, default_scale()), [row for row in read() if _is_of(row, name)]
+    most = max((row["images"] for row in own), default=0)
+    alike = [row for row in own if row["images"] == most and set(difference(row["recipe"], recipe)) == {"encoder.epochs"}]
+    return {row["recipe"]["encoder"]["epochs"]: row for row in alike}
 
 
 def flat(values: dict, before: str = "") -> dict[str, object]:

@@ -124,7 +124,7 @@ def test_latents_are_read_as_the_project_reads_them_on_the_clock():
     assert all(torch.equal(value, found.state_dict()[name]) for name, value in expected["classifier"].state_dict().items())
     seconds, right = accuracy(networks, recipe, data)
     assert seconds > 0.01 and accuracy(expected, recipe, data)[0] < 0.01
-    assert accuracy(expected, recipe, data)[1] == pytest.approx(curve[-1]["validation_accuracy"], abs=1) and 0 < right <= 100
+    assert accuracy(expected, recipe, data)[1] == pytest.approx(curve[-1]["validation_accuracy"], abs=4) and 0 < right <= 100
 
 
 def test_airbench_whitens_patches_and_lets_all_weights_decay_alike():

@@ -9,7 +9,10 @@ import nbformat
 from nbformat import v4
 
 ONE = "Question and answer|Network|#Choices|Objective|Training|Results|Reconstructions|What is kept and what is lost"
-ALL = "The six side by side|Linear interpolation|t-SNE, latent and image domain|The controlled comparison|Verdict|Limits|References"
+ALL = (
+    "The six side by side|Linear interpolation|t-SNE, latent and image domain|What the maps say"
+    "|The controlled comparison|Verdict|Limits|References"
+)
 SHOWN = {  # notebook → the names of its figures and tables
     "01_mnist_ae": (["mnist-ae-reconstructions"], ["mnist-ae-measures"]),
     "03_mnist_contrastive": ([], ["mnist-contrastive-measures"]),

@@ -74,7 +74,7 @@ def test_every_requirement_stands_in_the_index_with_the_page_of_its_answer(root)
         next(page for page, text in enumerate(pages, 1) if shown in text)
         for shown in ("Drawn interpolation.", "Drawn walks.", "Linear interpolation Text")
     )
-    assert drawn > heading and f"MNIST images {drawn} Do the steps look like digits, and why? {walks} " in " ".join(pages)
+    assert drawn > heading and f"MNIST images {drawn} Do the steps look like digits, and why? {heading}, {walks} " in " ".join(pages)
     assert all(asked in " ".join(pages) for _, asked, _ in index.REQUIREMENTS)
 
 
