@@ -12,20 +12,18 @@ reaches the target. The shorter ones before do not count, as the three learning 
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from latent import probe
-from latent.data import Dataset, Split
+from latent.data import Dataset
 from latent.errors import Diverged
 from latent.models import Classifier
-from latent.objectives import classify_latents
+from latent.readers import train_classifier
 from latent.recipes import Recipe
-from latent.train import fit, make_optimizers
 
 SEED = 0
 
@@ -106,7 +104,7 @@ def look_for(target: Target, recipe: Recipe, data: Dataset) -> Look:
 def accuracy(networks: nn.ModuleDict, recipe: Recipe, data: Dataset) -> tuple[float, float]:
     """Seconds of training a classifier, if none was trained with the encoder, and its accuracy on validation, in percent."""
     start, encoder = time.perf_counter(), networks["encoder"]
-    classifier = networks["classifier"] if "classifier" in networks else read_latents(encoder, recipe, data.train)
+    classifier = networks["classifier"] if "classifier" in networks else read_latents(encoder, recipe, data)
     seconds, latents = time.perf_counter() - start, probe.encode(encoder, data.validation.images)
     return seconds, probe.accuracy(probe.predict(classifier, latents), data.validation.labels)
 
@@ -116,12 +114,9 @@ def error(networks: nn.ModuleDict, recipe: Recipe, data: Dataset) -> tuple[float
     return 0.0, probe.reconstruction_error(networks["encoder"], networks["decoder"], data.validation.images)
 
 
-def read_latents(encoder: nn.Module, recipe: Recipe, train: Split) -> Classifier:
-    """A new classifier on the latents of a frozen encoder, as `latent.readers` trains it, but with no validation on the way."""
-    training, classifier = recipe.classifier, Classifier(recipe.latent, recipe.hidden, recipe.dropout)
-    latents = probe.encode_views(encoder, train.images, training.views, training.copies, SEED)
-    used, labels = nn.ModuleDict({"classifier": classifier}), train.labels.repeat(training.copies)
-    loss = partial(classify_latents, used, recipe)
-    for _ in fit(used, make_optimizers(used, training), loss, latents, labels, training, SEED, title="classifier"):
-        pass
-    return classifier
+def read_latents(encoder: nn.Module, recipe: Recipe, data: Dataset) -> nn.Module:
+    """A new classifier on a frozen encoder's latents, trained as the project trains its own; its looks at validation see one image."""
+    networks = nn.ModuleDict({"encoder": encoder, "classifier": Classifier(recipe.latent, recipe.hidden, recipe.dropout)})
+    unwatched = replace(data, validation=probe.subset(data.validation, 1))
+    train_classifier(networks, recipe, unwatched, SEED, torch.device("cpu"))
+    return networks["classifier"]

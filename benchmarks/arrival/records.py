@@ -77,10 +77,14 @@ def read_all() -> list[Record]:
     return [read(file) for file in sorted(folder().glob("*.json"))]
 
 
-def best(found: Sequence[Record], experiment: str, contestant: str) -> Record | None:
-    """Of a contestant's learning rates the one that arrived first; where none did, the one that came nearest. None where none raced."""
-    raced = [record for record in found if (record.experiment, record.contestant) == (experiment, contestant)]
-    if arrived := [record for record in raced if record.arrived is not None]:
+def raced(found: Sequence[Record], experiment: str, contestant: str) -> list[Record]:
+    """The races of a contestant, one a learning rate."""
+    return [record for record in found if (record.experiment, record.contestant) == (experiment, contestant)]
+
+
+def best(races: Sequence[Record]) -> Record | None:
+    """Of one contestant's races the one that arrived first; where none did, the one that came nearest. None where there are none."""
+    if arrived := [record for record in races if record.arrived is not None]:
         return min(arrived, key=lambda record: record.arrived)
-    nearest = TARGETS[experiment].best(record.stood for record in raced) if raced else None
-    return next((record for record in raced if record.stood == nearest), None)
+    nearest = TARGETS[races[0].experiment].best(record.stood for record in races) if races else None
+    return next((record for record in races if record.stood == nearest), None)

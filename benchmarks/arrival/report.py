@@ -52,12 +52,8 @@ def write() -> Path:
 def rows(found: Sequence[Record]) -> list[list[str]]:
     """One row for each contestant of an experiment that raced against ours."""
     pairs = [(name, rival) for name in TARGETS for rival, racer in RACERS.items() if rival != "ours" and name in racer.experiments]
-    raced = [(records.best(found, name, "ours"), records.best(found, name, rival)) for name, rival in pairs]
-    return [_row(ours, theirs, len(_of(found, theirs))) for ours, theirs in raced if ours and theirs]
-
-
-def _of(found: Sequence[Record], one: Record | None) -> list[Record]:
-    return [record for record in found if one and (record.experiment, record.contestant) == (one.experiment, one.contestant)]
+    races = [(records.raced(found, name, "ours"), records.raced(found, name, rival)) for name, rival in pairs]
+    return [_row(records.best(ours), records.best(theirs), len(theirs)) for ours, theirs in races if ours and theirs]
 
 
 def _row(ours: Record, theirs: Record, raced: int) -> list[str]:
@@ -107,7 +103,7 @@ def draw(found: Sequence[Record]) -> Figure:
     handles = {}
     for panel, (experiment, target) in zip(axes.flat, TARGETS.items()):
         for contestant, colour in zip(RACERS, plots.COLOURS):
-            if record := records.best(found, experiment, contestant):
+            if record := records.best(records.raced(found, experiment, contestant)):
                 seconds, values = zip(*record.curve)
                 handles[contestant] = panel.plot(seconds, values, color=colour, marker="o", markersize=3)[0]
         panel.axhline(target.value, color="black", linestyle="dashed", linewidth=1)

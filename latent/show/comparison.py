@@ -181,19 +181,18 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
     return figure
 
 
-def lengths(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]], title: str, caption: str) -> Figure:
-    """What trainings of different lengths reach: panels["data: quantity"][way][epochs] are the values of the seeds trained as long."""
+def lengths(panels: Mapping[tuple[str, str], Mapping[str, Mapping[int, Sequence[float]]]], title: str, caption: str) -> Figure:
+    """What trainings of different lengths reach: panels[name, quantity][way][epochs] are the values of the seeds trained as long."""
     figure, axes = canvas(title, caption, columns=len(panels), size=(7.0, 2.3))
-    for panel, (quantity, ways) in zip(axes[0], panels.items()):
-        for name, found in ways.items():
-            epochs = sorted(found)
-            middle = [np.mean(found[count]) for count in epochs]
-            scatter = [np.std(found[count], ddof=1) if len(found[count]) > 1 else 0 for count in epochs]
-            panel.errorbar(epochs, middle, scatter, label=name, color=_LENGTHS[name], marker="o", markersize=4, linewidth=1.2, capsize=2)
+    for panel, ((name, quantity), ways) in zip(axes[0], panels.items()):
+        for way, found in ways.items():
+            epochs, values = zip(*sorted(found.items()))
+            bars = [_deviation(np.asarray(seeds)) or 0 for seeds in values]
+            style = {"color": _LENGTHS[way], "marker": "o", "markersize": 4, "linewidth": 1.2, "capsize": 2}
+            panel.errorbar(epochs, [np.mean(seeds) for seeds in values], bars, label=way, **style)
         panel.set_xscale("log", base=2)
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        title, _, unit = quantity.partition(": ")
-        label(panel, "epochs", unit, title)
+        label(panel, "epochs", quantity, name)
     _legend(figure, 4, fontsize=8)
     return figure
 

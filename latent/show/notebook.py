@@ -104,7 +104,7 @@ def views_table(names: Sequence[str]) -> None:
             body.append(frozen)
     note = (
         "The views (augmentations): what happens to each image, by a new draw each time it is shown; a classifier on frozen latents gets "
-        "four draws of each image, the same in all epochs. The autoencoder's target is the same view; contrast draws two of each image. "
+        "the same few draws of each image in all epochs. The autoencoder's target is the same view; contrast draws two of each image. "
         "Outside of an image lies its mirror image."
     )
     display.table(["training", "views"], body, note, "six-views")
@@ -233,19 +233,19 @@ def trials_table(name: str, group: str = "", numbers: Collection[int] | None = N
     display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
 
 
-LENGTHS = {  # quantities of `lengths_figure`: the data set, the measure
-    "MNIST: accuracy (%)": ("mnist", "validation_accuracy"),
-    "CIFAR-10: accuracy (%)": ("cifar", "validation_accuracy"),
-    "CIFAR-10: error": ("cifar", "validation_mae"),
+LENGTHS = {  # the panels of `lengths_figure`, by name and quantity: the data set, the measure
+    ("MNIST", "accuracy (%)"): ("mnist", "validation_accuracy"),
+    ("CIFAR-10", "accuracy (%)"): ("cifar", "validation_accuracy"),
+    ("CIFAR-10", "error"): ("cifar", "validation_mae"),
 }
 
 
 def lengths_figure(title: str, caption: str) -> Figure:
     """What each recipe reaches on validation in fewer or more epochs (trials of one seed) and in its own number (all seeds)."""
     panels = {}
-    for quantity, (dataset, measure) in LENGTHS.items():
+    for panel, (dataset, measure) in LENGTHS.items():
         names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset)]
-        panels[quantity] = {tables.way(name): found for name in names if (found := _by_epochs(name, measure))}
+        panels[panel] = {tables.way(name): found for name in names if (found := _by_epochs(name, measure))}
     return comparison.lengths(panels, title, caption)
 
 

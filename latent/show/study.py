@@ -1,6 +1,6 @@
 """The controlled comparison as tables and series: every row of the study with what its latents store and lay open."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from latent.show.tables import spread
 from latent.store import results
@@ -80,17 +80,18 @@ _READ = {"MNIST": ("linear", "classifier"), "CIFAR-10": tuple(READERS)}  # on di
 
 def effects_table(panels: Mapping[str, Rows]) -> tuple[list[str], list[list[str]]]:
     """Header and lines of the effects on both data sets, by title, side by side; a dash where a row of the study is missing."""
-    columns = [(title, number, reader) for title in panels for number, reader in enumerate(READERS) if reader in _READ[title]]
-    found = {title: {change: cells for change, *cells in effects(rows)} for title, rows in panels.items()}
-    header = ["what changes", *(f"{title}: " * (number == 0) + READERS[reader] for title, number, reader in columns)]
-    none = ["–"] * len(READERS)
-    return header, [[change, *(found[title].get(change, none)[number] for title, number, _ in columns)] for change in EFFECTS]
+    found = {title: {change: cells for change, *cells in effects(rows, _READ[title])} for title, rows in panels.items()}
+    readers = [(f"{title}: " if reader == _READ[title][0] else "") + READERS[reader] for title in panels for reader in _READ[title]]
+    missing = {title: ["–"] * len(_READ[title]) for title in panels}
+    return ["what changes", *readers], [
+        [change, *(cell for title in panels for cell in found[title].get(change, missing[title]))] for change in EFFECTS
+    ]
 
 
-def effects(rows: Rows) -> list[list[str]]:
-    """One formatted line for each of EFFECTS whose two rows are there: its name, then the difference by each reader."""
+def effects(rows: Rows, readers: Sequence[str] = tuple(READERS)) -> list[list[str]]:
+    """One formatted line for each of EFFECTS whose two rows are there: its name, then the difference by each of the `readers`."""
     return [
-        [change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in READERS)]
+        [change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in readers)]
         for change, (first, second) in EFFECTS.items()
         if {first, second} <= rows.keys()
     ]

@@ -28,7 +28,7 @@ DRAWINGS = {
     "hero": lambda: comparison.hero(rows(), {name: PLACES for name in "abcd"}, LABELS, CLASSES, "all", "a sentence"),
     "readers": lambda: comparison.readers({"A": rows(), "B": {}}, ("PCA", "contrast"), "readers", "a sentence"),
     "lengths": lambda: comparison.lengths(
-        {"accuracy": {"contrast": {4: [68.0], 32: [77.0, 76.0]}}, "error": {"reconstruction": {16: [0.04]}}}, "lengths", "a sentence"
+        {("A", "%"): {"contrast": {4: [68.0], 32: [77.0, 76.0]}}, ("B", "error"): {"reconstruction": {16: [0.04]}}}, "lengths", "a sentence"
     ),
     "walks": lambda: comparison.walks(
         {q: {"w": GENERATOR.random((5, 3))} for q in ("a", "b", "c", "d")}, {"a": 0.5}, "walks", "a sentence"
@@ -122,7 +122,7 @@ def test_lines_that_coincide_are_seen_beneath_one_another():
 
 
 def test_a_length_has_the_mean_of_its_seeds_and_their_deviation_for_a_whisker():
-    drawn = comparison.lengths({"a": {"contrast": {32: [77.0, 75.0], 4: [68.0]}}}, "lengths", "a sentence")
+    drawn = comparison.lengths({("a", "%"): {"contrast": {32: [77.0, 75.0], 4: [68.0]}}}, "lengths", "a sentence")
     line, _, (upward,) = drawn.axes[0].containers[0]
     assert line.get_xydata().tolist() == [[4, 68], [32, 76]]
     assert [np.ptp(segment[:, 1]) for segment in upward.get_segments()] == pytest.approx([0, 2 * np.std([77, 75], ddof=1)])
