@@ -102,11 +102,11 @@ def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]
 
 def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Figure:
     """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.95))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.8))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         _points(panel, rows)
         panel.set_title(name)
-    _legend(figure, 3, fontsize=8)
+    _legend(figure, 5, fontsize=8)
     return figure
 
 
@@ -168,7 +168,7 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a line a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.5))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.35))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
@@ -177,7 +177,7 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
             panel.errorbar(places, values.mean(1), _deviation(values), label=row, **style)
         panel.set_xticks(range(len(READERS)), list(READERS.values()))
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
-    _legend(figure, 3, fontsize=8)
+    _legend(figure, 5, fontsize=8)
     return figure
 
 

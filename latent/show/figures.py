@@ -254,7 +254,7 @@ def neighbours(queries: Split, found: Sequence[Split], data: Dataset, experiment
         f"{data.title} by {way(experiment)}: nearest neighbours in latent space",
         "Random test images (seed 1), and of 10,000 training images those whose latents are nearest, by cosine similarity; on the left, "
         "how many are of the test image's class. Framed in red, with their class below: those of another.",
-        size=0.47,
+        size=0.38,
     )
     grid = np.array(figure.axes).reshape(len(found), -1)
     for row, asked, near in zip(grid, queries.labels, found):

@@ -72,17 +72,21 @@ SIDE_BY_SIDE = {  # what tells recipes apart, by its place: what it is called
 
 
 def recipes_table(names: Sequence[str]) -> None:
-    """Show the recipes of experiments side by side, a column each; a dash where a recipe makes no use of a value."""
+    """Show the recipes of experiments side by side, a column each; a dash where a recipe makes no use of a value.
+
+    What all have alike stands in the note.
+    """
     recipes = [find_recipe(name, default_scale()) for name in names]
     body = [[called, *(_cell(recipe, place) for recipe in recipes)] for place, called in SIDE_BY_SIDE.items()]
     header = ["", *(f"{in_words(recipe.dataset)}, {tables.way(name)}" for name, recipe in zip(names, recipes))]
+    alike = [f"{called} {values[0]}" for called, *values in body if len(set(values)) == 1]
     note = (
-        "The recipes of the six encoders. Peak rate: Muon's learning rate at its highest; AdamW's is a share of it. Warm-up: the share of "
+        f"The recipes of the six encoders. In all: {', '.join(alike)}. Peak rate: Muon's learning rate at its highest; AdamW's is a share of it. Warm-up: the share of "
         "the steps in which the rate rises; then it falls linearly to zero. Muon moves the weights that a BatchNorm follows (convolutions, "
         "and the projection head's first layer), AdamW all others. Statistics settle: the share of the epochs after which BatchNorm's "
         "running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of the classifier."
     )
-    display.table(header, body, note, "six-recipes")
+    display.table(header, [row for row in body if len(set(row[1:])) > 1], note, "six-recipes")
 
 
 def _cell(recipe: Recipe, place: str) -> str:
@@ -94,14 +98,16 @@ def _cell(recipe: Recipe, place: str) -> str:
 
 def views_table(names: Sequence[str]) -> None:
     """Show what the views of each training are: those of the encoder, then those of a classifier on frozen latents."""
-    body = []
+    trainings = {}  # in words: the trainings that see such views
     for name in names:
         recipe = find_recipe(name, default_scale())
-        title = f"{in_words(recipe.dataset)}, {tables.way(name)}"
-        body.append([title, in_words(recipe.together if recipe.objective == "reconstruct" else recipe.encoder.views)])
-        frozen = [f"{in_words(recipe.dataset)}, classifier on frozen latents", in_words(recipe.classifier.views)]
-        if trained_with(recipe) != "classifier" and frozen not in body:
-            body.append(frozen)
+        views = {tables.way(name): recipe.together if recipe.objective == "reconstruct" else recipe.encoder.views}
+        if trained_with(recipe) != "classifier":
+            views["classifier on frozen latents"] = recipe.classifier.views
+        for training, seen in views.items():
+            told = trainings.setdefault((in_words(recipe.dataset), in_words(seen)), [])
+            told += [training] if training not in told else []
+    body = [[f"{dataset}, {'; '.join(told)}", views] for (dataset, views), told in trainings.items()]
     note = (
         "The views (augmentations): what happens to each image, by a new draw each time it is shown; a classifier on frozen latents gets "
         "the same few draws of each image in all epochs. The autoencoder's target is the same view; contrast draws two of each image. "

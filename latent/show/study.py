@@ -33,6 +33,7 @@ NOTE = (
     "open: accuracy in percent of four readers. Alignment (mean squared distance of two views of an image, those of the MLP's training) "
     "and uniformity, of normalised latents: Wang and Isola (2020), lower is better; effective rank: Roy and Vetterli (2007), at most 128."
 )
+NOTE_AGAIN = "The study on {}, test images, seeds of each row: {}. The columns are those of [Table](#study-mnist)."
 
 Rows = dict[str, dict[str, list[float]]]
 

@@ -111,13 +111,16 @@ def test_recipes_stand_side_by_side_with_a_dash_where_a_value_is_not_used(shown,
     assert cells["last map"][0] == "–" and cells["folded patches"][1:] == ["–", "–"]
     assert cells["statistics settle"] == [str(recipes[0].encoder.settle), "–", "–"]
     assert cells["dropout"] == [str(recipes[0].dropout), "–", str(recipes[2].dropout)]
+    assert "optimizer" not in cells and "In all: optimizer Muon, " in shown[1]
 
 
 def test_the_views_of_each_training_are_told_once(shown, monkeypatch):
     monkeypatch.setenv("LATENT_RECIPE", "cpu")
-    notebook.views_table(["cifar-ae", "cifar-guided", "cifar-contrastive"])
+    notebook.views_table(["mnist-ae", "mnist-guided", "cifar-ae", "cifar-guided", "cifar-contrastive"])
     lines = [line.strip("| ").split(" | ") for line in shown[0].splitlines()[2:]]
     assert [name for name, _ in lines] == [
+        "MNIST, reconstruction",
+        "MNIST, classifier on frozen latents; classification",  # shifted, turned, cropped and stretched alike
         "CIFAR-10, reconstruction",
         "CIFAR-10, classifier on frozen latents",
         "CIFAR-10, classification",
