@@ -202,10 +202,19 @@ def different_pair(split: Split) -> tuple[int, int]:
     raise ValueError("all images are of one class; take more of them")
 
 
-def structure(points: Tensor, flat: np.ndarray, labels: Tensor) -> dict[str, float]:
-    """What the eye looks for on a t-SNE map, measured: kNN accuracy among the points themselves (%), silhouette, trustworthiness."""
+def distance_correlation(points: Tensor, others: Tensor) -> float:
+    """Spearman's rank correlation of the Euclidean distances among points (N, D) with those among the same points elsewhere (N, E)."""
+    ranks = torch.stack([torch.pdist(space).argsort().argsort().double() for space in (points, others)])
+    return torch.corrcoef(ranks)[0, 1].item()
+
+
+def structure(points: Tensor, flat: np.ndarray, labels: Tensor, pixels: Tensor) -> dict[str, float]:
+    """What the eye looks for on a t-SNE map, measured: how far the distances are those of the images' `pixels`, kNN accuracy among the
+    points themselves (%), silhouette, trustworthiness.
+    """
     votes = labels[nearest_among(points, 5)].mode(1).values
     return {
+        "distances": distance_correlation(points, pixels),
         "knn": 100 * (votes == labels).float().mean().item(),
         "silhouette": silhouette(points, labels),
         "trustworthiness": trustworthiness(points, torch.from_numpy(flat)),

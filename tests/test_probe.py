@@ -5,6 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy import stats
+from scipy.spatial import distance
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
@@ -123,8 +125,16 @@ def test_neighbours_and_confusions_are_found():
 def test_structure_scores_tight_classes_high():
     labels = torch.arange(90) % 3
     points = torch.randn(90, 10, generator=torch.Generator().manual_seed(1)) + 20 * torch.eye(3, 10)[labels]
-    scores = probe.structure(points, tsne.embed(points), labels)
+    scores = probe.structure(points, tsne.embed(points), labels, 3 * points)
+    assert scores["distances"] == pytest.approx(1)
     assert scores["knn"] == 100 and scores["silhouette"] > 0.8 and scores["trustworthiness"] > 0.8
+
+
+def test_distances_are_correlated_as_scipy_correlates_them():
+    points, others = torch.randn(2, 40, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    others[:20] = points[:20]
+    expected = stats.spearmanr(distance.pdist(points), distance.pdist(others)).statistic
+    assert probe.distance_correlation(points, others) == pytest.approx(expected) and 0.1 < expected < 0.9
 
 
 def test_the_nearest_among_points_are_those_of_a_search_one_by_one():

@@ -42,7 +42,7 @@ def _of_each(notebooks: tuple[str, ...], kind: str, what: str) -> list[str]:
 
 
 SIX = _told(ALL, "six-measures", "six-measures-cifar")
-ACCURACIES = _of_each(AUTOENCODERS + STRUCTURED, "table", "measures") + SIX
+ACCURACIES = _of_each(ENCODERS, "table", "measures") + SIX
 CHOICES = _in(ENCODERS, "Choices") + _told(ALL, "six-recipes", "six-views")
 VERDICT = _in(COMPARISON, "Verdict")
 READING = _in(COMPARISON, "What the maps say")

@@ -98,7 +98,7 @@ def curves(records: Sequence[dict]) -> Figure:
     for record in records:
         classifier = record["curves"].get("classifier", record["curves"]["encoder"])
         axes[0, 1].plot(*_column(classifier, "validation_accuracy"), color=COLOURS[2], linewidth=1)
-    axes[0, 0].legend(frameon=False)
+    axes[0, 0].legend(loc="upper right", frameon=False)
     label(axes[0, 0], "epoch", "loss")
     label(axes[0, 1], "epoch", "accuracy (%)")
     for panel in axes[0]:

@@ -81,10 +81,12 @@ def recipes_table(names: Sequence[str]) -> None:
     header = ["", *(f"{in_words(recipe.dataset)}, {tables.way(name)}" for name, recipe in zip(names, recipes))]
     alike = [f"{called} {values[0]}" for called, *values in body if len(set(values)) == 1]
     note = (
-        f"The recipes of the six encoders. In all: {', '.join(alike)}. Peak rate: Muon's learning rate at its highest; AdamW's is a share of it. Warm-up: the share of "
-        "the steps in which the rate rises; then it falls linearly to zero. Muon moves the weights that a BatchNorm follows (convolutions, "
-        "and the projection head's first layer), AdamW all others. Statistics settle: the share of the epochs after which BatchNorm's "
-        "running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of the classifier."
+        f"The recipes of the six encoders. In all: {', '.join(alike)}. Peak rate: Muon's learning rate at its highest; AdamW's is a share "
+        "of it. Warm-up: the share of the steps in which the rate rises; then it falls linearly to zero. Muon (momentum 0.6, three "
+        "Newton–Schulz steps, each kernel kept at the norm of the root of its outputs) moves the weights that a BatchNorm follows "
+        "(convolutions, and the projection head's first layer), AdamW all others. Statistics settle: the share of the "
+        "epochs after which BatchNorm's running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of "
+        "the classifier."
     )
     display.table(header, [row for row in body if len(set(row[1:])) > 1], note, "six-recipes")
 
@@ -92,7 +94,7 @@ def recipes_table(names: Sequence[str]) -> None:
 def _cell(recipe: Recipe, place: str) -> str:
     name, _, inner = place.partition(".")
     value = getattr(getattr(recipe, name), inner) if inner else getattr(recipe, name)
-    unused = name not in {*_used(recipe), "encoder"} or (inner == "label_smoothing" and recipe.objective != "classify")
+    unused = name not in {*_used(recipe), "encoder"} or (inner == "label_smoothing" and recipe.objective != "classify") or value == ()
     return "–" if unused or (inner == "settle" and value == 1) else in_words(value)
 
 
@@ -301,4 +303,4 @@ def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:
     """PCA as a row of measures: what the study read from its latents, and the error of its own decoder, which is linear."""
     _, *read, _ = tables.row("", results.read(f"{run.experiment.partition('-')[0]}-pca", "study"))
     error = probe.reconstruction_error(pca["encoder"], pca["decoder"], run.data.test.images)
-    return ["PCA, no training", *read, f"{error:.4f}"]
+    return ["PCA, no training", *read, f"{error:.4f} ± {0:.4f}"]  # it has no seed
