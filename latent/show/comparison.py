@@ -45,15 +45,16 @@ NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 
 
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
-    """t-SNE maps (N, 2) of the same images side by side, coloured by class, each class named where it is densest."""
-    figure, axes = canvas(title, caption, columns=len(points), size=(7.0, 0.95 + 6.0 / len(points)))
-    for panel, (name, places) in zip(axes[0], points.items()):
+    """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
+    rows = -(-len(points) // 2)
+    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.6, 0.3 + 1.75 * rows))
+    for panel, (name, places) in zip(axes.flat, points.items()):
         _map(panel, places, labels, classes, size=4)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    _legend(figure, len(classes), fontsize=8, markerscale=3, handletextpad=0.1, columnspacing=0.8)
+    _legend(figure, 1, fontsize=8, markerscale=3, handletextpad=0.1, loc="outside right center")
     figure.draw_without_rendering()  # only now it is known where everything stands
-    for panel, places in zip(axes[0], points.values()):
+    for panel, places in zip(axes.flat, points.values()):
         _name_classes(panel, places, labels, classes, fontsize=7)
     return figure
 
@@ -187,9 +188,11 @@ def lengths(panels: Mapping[tuple[str, str], Mapping[str, Mapping[int, Sequence[
     for panel, ((name, quantity), ways) in zip(axes[0], panels.items()):
         for way, found in ways.items():
             epochs, values = zip(*sorted(found.items()))
-            bars = [_deviation(np.asarray(seeds)) or 0 for seeds in values]
-            style = {"color": _LENGTHS[way], "marker": "o", "markersize": 4, "linewidth": 1.2, "capsize": 2}
-            panel.errorbar(epochs, [np.mean(seeds) for seeds in values], bars, label=way, **style)
+            means = [np.mean(seeds) for seeds in values]
+            panel.plot(epochs, means, color=_LENGTHS[way], marker="o", markersize=4, linewidth=1.2, label=way)
+            for place, mean, seeds in zip(epochs, means, values):
+                if len(seeds) > 1:  # the recipe
+                    panel.errorbar(place, mean, _deviation(np.asarray(seeds)), color=_LENGTHS[way], marker="D", markersize=7, capsize=3)
         panel.set_xscale("log", base=2)
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         label(panel, "epochs", quantity, name)
@@ -202,18 +205,18 @@ def _deviation(values: np.ndarray) -> np.ndarray | None:
     return values.std(-1, ddof=1) if values.shape[-1] > 1 else None
 
 
-def _legend(figure: Figure, columns: int, **style) -> None:
-    """One legend below all panels of a figure, each name once, without whiskers."""
+def _legend(figure: Figure, columns: int, loc: str = "outside lower center", **style) -> None:
+    """One legend for all panels of a figure, each name once, without whiskers."""
     found = {}
     for panel in figure.axes:
         for handle, name in zip(*panel.get_legend_handles_labels()):
             found.setdefault(name, handle[0] if isinstance(handle, ErrorbarContainer) else handle)
-    figure.legend(found.values(), found.keys(), loc="outside lower center", frameon=False, ncols=columns, **style)
+    figure.legend(found.values(), found.keys(), loc=loc, frameon=False, ncols=columns, **style)
 
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.7 + 1.22 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.22 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
         for (way, values), (colour, style) in zip(ways.items(), _WAYS, strict=False):
             weights, (low, middle, high) = np.linspace(0, 1, values.shape[1]), np.percentile(values, (25, 50, 75), axis=0)
@@ -223,5 +226,5 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
             panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    _legend(figure, 2)
+    _legend(figure, 4, fontsize=8)
     return figure

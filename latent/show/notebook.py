@@ -238,11 +238,14 @@ def trials_table(name: str, group: str = "", numbers: Collection[int] | None = N
     chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
     about = f"{in_words(find_recipe(name, default_scale()).dataset)} by {tables.way(name)}{group and f', {group}'}"
     note = f"{about}: trials of one seed, judged on validation images, by their number in results/trials.json."
+    if trained_with(find_recipe(name, default_scale())) != "classifier":
+        note += " Up to trial 29 the classifier saw one view of each image, later four."
     display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
 
 
 LENGTHS = {  # the panels of `lengths_figure`, by name and quantity: the data set, the measure
     ("MNIST", "accuracy (%)"): ("mnist", "validation_accuracy"),
+    ("MNIST", "error"): ("mnist", "validation_mae"),
     ("CIFAR-10", "accuracy (%)"): ("cifar", "validation_accuracy"),
     ("CIFAR-10", "error"): ("cifar", "validation_mae"),
 }

@@ -108,8 +108,9 @@ def test_one_legend_names_every_class_of_the_maps():
     drawn = comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence")
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
-    boxes = [axes.get_window_extent() for axes in drawn.axes]
-    assert [box.x0 for box in boxes] == sorted(box.x0 for box in boxes) and all(0.8 < box.width / box.height < 1.25 for box in boxes)
+    first, second, third, fourth = (axes.get_window_extent() for axes in drawn.axes)
+    assert first.x1 < second.x0 and third.y1 < first.y0 and first.x0 == third.x0 and second.y0 == first.y0 and fourth.x0 == second.x0
+    assert first.width > first.height and max(box.x1 for box in (second, fourth)) < legend.get_window_extent().x0
     pyplot.close(drawn)
 
 
@@ -123,9 +124,9 @@ def test_lines_that_coincide_are_seen_beneath_one_another():
 
 def test_a_length_has_the_mean_of_its_seeds_and_their_deviation_for_a_whisker():
     drawn = comparison.lengths({("a", "%"): {"contrast": {32: [77.0, 75.0], 4: [68.0]}}}, "lengths", "a sentence")
-    line, _, (upward,) = drawn.axes[0].containers[0]
-    assert line.get_xydata().tolist() == [[4, 68], [32, 76]]
-    assert [np.ptp(segment[:, 1]) for segment in upward.get_segments()] == pytest.approx([0, 2 * np.std([77, 75], ddof=1)])
+    (recipe, _, (upward,)), line = drawn.axes[0].containers[0], drawn.axes[0].get_lines()[0]
+    assert line.get_xydata().tolist() == [[4, 68], [32, 76]] and recipe.get_xydata().tolist() == [[32, 76]]
+    assert [np.ptp(segment[:, 1]) for segment in upward.get_segments()] == pytest.approx([2 * np.std([77, 75], ddof=1)])
     pyplot.close(drawn)
 
 
