@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from benchmarks.arrival import records
 from benchmarks.arrival.race import TARGETS, Target
@@ -98,16 +100,29 @@ def _near(target: Target) -> tuple[float | None, float | None]:
 
 
 def draw(found: Sequence[Record]) -> Figure:
-    """One panel an experiment, seconds on a logarithmic axis; each contestant has its colour in all of them."""
-    figure, axes = plots.canvas("How long until it is good", CAPTION, columns=3, rows=2, size=(10.0, 6.0))
+    """One panel a raced experiment, seconds on a logarithmic axis; each contestant has its colour in all of them."""
+    raced = {name: target for name, target in TARGETS.items() if any(record.experiment == name for record in found)}
+    rows = -(-len(raced) // 3)
+    figure, axes = plots.canvas("How long until it is good", CAPTION, columns=3, rows=rows, size=(10.0, 0.6 + 2.7 * rows))
     handles = {}
-    for panel, (experiment, target) in zip(axes.flat, TARGETS.items()):
+    for panel, (experiment, target) in zip(axes.flat, raced.items()):
         for contestant, colour in zip(RACERS, plots.COLOURS):
             if record := records.best(records.raced(found, experiment, contestant)):
                 seconds, values = zip(*record.curve)
                 handles[contestant] = panel.plot(seconds, values, color=colour, marker="o", markersize=3)[0]
         panel.axhline(target.value, color="black", linestyle="dashed", linewidth=1)
-        panel.set(xscale="log", ylim=_near(target))
+        _in_seconds(panel)
+        panel.set_ylim(_near(target))
         plots.label(panel, "seconds of training", f"validation {target.measure}{', %' * (target.measure == 'accuracy')}", experiment)
+    for panel in axes.flat[len(raced) :]:
+        panel.set_axis_off()
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
     return figure
+
+
+def _in_seconds(panel: Axes) -> None:
+    """A logarithmic axis of x with a tick at each doubling, in plain numbers."""
+    panel.set_xscale("log", base=2)
+    least, most = panel.get_xlim()
+    panel.set_xlim(least / 1.4, most * 1.4)
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
