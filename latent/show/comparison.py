@@ -192,9 +192,10 @@ def lengths(panels: Mapping[tuple[str, str], Mapping[str, Mapping[int, Sequence[
             panel.plot(epochs, means, color=_LENGTHS[way], marker="o", markersize=4, linewidth=1.2, label=way)
             for place, mean, seeds in zip(epochs, means, values):
                 if len(seeds) > 1:  # the recipe
-                    panel.errorbar(place, mean, _deviation(np.asarray(seeds)), color=_LENGTHS[way], marker="D", markersize=7, capsize=3)
+                    panel.errorbar(place, mean, _deviation(np.asarray(seeds)), color=_LENGTHS[way], marker="D", markersize=6, capsize=3)
         panel.set_xscale("log", base=2)
         panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        panel.margins(0.15)
         label(panel, "epochs", quantity, name)
     _legend(figure, 4, fontsize=8)
     return figure
@@ -226,5 +227,5 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
             panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    _legend(figure, 4, fontsize=8)
+    _legend(figure, 2, fontsize=8)
     return figure

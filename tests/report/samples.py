@@ -20,7 +20,7 @@ SHOWN = {  # notebook → the names of its figures and tables
     "06_cifar_contrastive": ([], ["cifar-contrastive-measures"]),
     "07_interpolation_tsne": (
         ["interpolation", "walks", "tsne-mnist", "tsne-cifar"],
-        ["six-recipes", "six-views", "separability"],
+        ["six-measures", "six-measures-cifar", "six-recipes", "six-views", "separability"],
     ),
 }
 AUTHORS = ("Ada Lovelace", "Łukasz Żółć")
