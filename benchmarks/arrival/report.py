@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from benchmarks.arrival import records
 from benchmarks.arrival.race import TARGETS, Target
@@ -111,18 +109,12 @@ def draw(found: Sequence[Record]) -> Figure:
                 seconds, values = zip(*record.curve)
                 handles[contestant] = panel.plot(seconds, values, color=colour, marker="o", markersize=3)[0]
         panel.axhline(target.value, color="black", linestyle="dashed", linewidth=1)
-        _in_seconds(panel)
+        plots.in_doublings(panel)
+        least, most = panel.get_xlim()
+        panel.set_xlim(least / 1.4, most * 1.4)  # else a lone point has no tick beside it
         panel.set_ylim(_near(target))
         plots.label(panel, "seconds of training", f"validation {target.measure}{', %' * (target.measure == 'accuracy')}", experiment)
     for panel in axes.flat[len(raced) :]:
         panel.set_axis_off()
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), frameon=False)
     return figure
-
-
-def _in_seconds(panel: Axes) -> None:
-    """A logarithmic axis of x with a tick at each doubling, in plain numbers."""
-    panel.set_xscale("log", base=2)
-    least, most = panel.get_xlim()
-    panel.set_xlim(least / 1.4, most * 1.4)
-    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

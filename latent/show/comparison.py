@@ -8,12 +8,11 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
 from latent.show.figures import scatter
-from latent.show.plots import COLOURS, canvas, label, mosaic
+from latent.show.plots import COLOURS, canvas, in_doublings, label, mosaic
 from latent.show.study import READERS, Rows
 from latent.show.tables import WAYS
 
@@ -193,8 +192,7 @@ def lengths(panels: Mapping[tuple[str, str], Mapping[str, Mapping[int, Sequence[
             for place, mean, seeds in zip(epochs, means, values):
                 if len(seeds) > 1:  # the recipe
                     panel.errorbar(place, mean, _deviation(np.asarray(seeds)), color=_LENGTHS[way], marker="D", markersize=6, capsize=3)
-        panel.set_xscale("log", base=2)
-        panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        in_doublings(panel)
         panel.margins(0.15)
         label(panel, "epochs", quantity, name)
     _legend(figure, 4, fontsize=8)

@@ -108,7 +108,8 @@ def views_table(names: Sequence[str]) -> None:
             views["classifier on frozen latents"] = recipe.classifier.views
         for training, seen in views.items():
             told = trainings.setdefault((in_words(recipe.dataset), in_words(seen)), [])
-            told += [training] if training not in told else []
+            if training not in told:
+                told.append(training)
     body = [[f"{dataset}, {'; '.join(told)}", views] for (dataset, views), told in trainings.items()]
     note = (
         "The views (augmentations): what happens to each image, by a new draw each time it is shown; a classifier on frozen latents gets "

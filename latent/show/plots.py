@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.path import Path
+from matplotlib.ticker import StrMethodFormatter
 
 # Ten colours that people with colour-blindness tell apart in print and on a screen (Petroff 2021, ten-colour cycle).
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
@@ -86,6 +87,12 @@ def lines(
     if len(series) > 1:
         legend(axes[0, 0])
     return figure
+
+
+def in_doublings(axes: Axes) -> None:
+    """A logarithmic x axis of `axes` with a tick at each doubling, in plain numbers; what is drawn need not lie on them."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
 def count_in_twos(axes: Axes, xs: np.ndarray) -> None:
