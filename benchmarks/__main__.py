@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks import growth, kernels, report, speed, tsne
+from benchmarks import growth, kernels, layers, report, speed, tsne
 from benchmarks.images import images
 from benchmarks.rows import Row, write
 from latent.compute import device
@@ -45,6 +45,7 @@ def save(amounts: Amounts, folder: Path) -> list[Row]:
     """Measure; write the table, the ratios and the plot into `folder`."""
     start = time.perf_counter()
     rows, figure, points = measure(amounts)
+    steps = "".join(f"\n### {name}\n\n{layers.table(name, amounts.scale, amounts.repeats)}\n" for name in speed.MINUTES)
     before = f"""# How fast
 
 Made by `make bench`. Machine: {device.describe(torch.device("cpu"))}; torch {torch.__version__.split("+")[0]}. Images: {images(1)[0]}.
@@ -64,6 +65,11 @@ process of its own. Recipes: `{amounts.scale}`."""
 - **Gradient of kernels**: of a 3×3 convolution, for batches of {kernels.BATCH} feature maps; ours is nine matrix products
   (`latent.compute.convolution`).
 - **t-SNE**: both get the same {tsne.tsne.DIMENSIONS} leading components; KL divergence is exact, over all pairs, with the same affinities.
+
+## Where a training step goes
+
+Layers of one kind on maps of one size, timed one by one on what they meet in a step; the matrix rate as above, in the same process.
+{steps}
 
 All took {(time.perf_counter() - start) / 60:.1f} minutes."""
     write(rows, before, after, folder)

@@ -243,7 +243,7 @@ def build(recipe: Recipe, channels: int, side: int, seed: int) -> nn.ModuleDict:
     _require_form(recipe, side)
     torch.manual_seed(seed)
     networks = nn.ModuleDict({"encoder": _encoder(recipe, channels, side)})
-    if recipe.objective == "reconstruct" or recipe.decoder:
+    if recipe.objective in ("reconstruct", "pca") or recipe.decoder:
         networks["decoder"] = _decoder(recipe, channels, side)
     if recipe.objective.startswith("contrast"):
         networks["projection"] = ProjectionHead(recipe.latent, projection=recipe.projection)
@@ -288,6 +288,8 @@ def _encoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
 
 
 def _decoder(recipe: Recipe, channels: int, side: int) -> nn.Module:
+    if recipe.objective == "pca" and not recipe.decoder:
+        return LinearDecoder((channels, side, side), recipe.latent)
     form = recipe.decoder_folds, recipe.decoder_widths, recipe.depth, recipe.latent, recipe.sigmoid
     decoder = ResidualDecoder(channels, side, *form)
     # Frozen latents come in any scale: a first BatchNorm takes it away, as in `Classifier`.
@@ -301,7 +303,10 @@ def start_from_images(networks: nn.ModuleDict, images: Tensor) -> None:
     """
     encoder = networks["encoder"]
     if isinstance(encoder, LinearEncoder):
-        encoder.load_state_dict(fit_pca(images, encoder.to_latent.out_features)["encoder"].state_dict())
+        pca = fit_pca(images, encoder.to_latent.out_features)
+        for name, network in networks.items():
+            if isinstance(network, (LinearEncoder, LinearDecoder)):
+                network.load_state_dict(pca[name].state_dict())
     if isinstance(encoder, Encoder):
         whiten(encoder, images)
 

@@ -14,7 +14,7 @@ from typing import get_args, get_origin
 from latent.errors import UserError
 
 EXPERIMENTS = ("mnist-ae", "mnist-guided", "mnist-contrastive", "cifar-ae", "cifar-guided", "cifar-contrastive")
-VARIANTS = ("mnist-contrastive-labels", "cifar-contrastive-labels")  # 1.2.3 with labels in its loss, for comparison
+VARIANTS = ("mnist-contrastive-labels", "cifar-contrastive-labels", "mnist-pca", "cifar-pca")  # for comparison
 OBJECTIVES = ("reconstruct", "classify", "contrast", "contrast_labels")  # written out in latent/objectives.py
 UNTRAINED = ("random", "pca")  # encoders that the study compares with: as they start, and principal components
 SEEDS = {"mnist": 5, "cifar10": 3}  # how many of each experiment stand behind its ±
@@ -148,7 +148,7 @@ RECIPES["cpu"] = {
         decoder_folds=(4,),
         decoder_widths=(96,),
         sigmoid=True,
-        classifier=Training(epochs=6, batch=1024, views=HANDWRITING, copies=4),
+        classifier=Training(epochs=6, batch=1024, learning_rate=8e-3, views=HANDWRITING, copies=4),
     ),
     "mnist-guided": Recipe(
         "mnist",
@@ -181,7 +181,7 @@ RECIPES["cpu"] = {
         decoder_widths=(96, 144),
         depth=2,
         together=Views(flip=True),
-        classifier=Training(epochs=6, batch=1024, views=OBJECTS, copies=4),
+        classifier=Training(epochs=6, batch=1024, learning_rate=8e-3, views=OBJECTS, copies=4),
     ),
     "cifar-guided": Recipe(
         "cifar10",
@@ -217,11 +217,16 @@ for _name, _epochs in (("mnist", 2), ("cifar", 12)):
         _recipe, objective="contrast_labels", encoder=replace(_recipe.encoder, epochs=_epochs)
     )
 
+# As many principal components, under the autoencoder's own classifier: what needs no training of an encoder.
+for _name in ("mnist", "cifar"):
+    _recipe = RECIPES["cpu"][f"{_name}-ae"]
+    RECIPES["cpu"][f"{_name}-pca"] = Recipe(_recipe.dataset, "pca", _recipe.encoder, _recipe.classifier)
+
 # One card does in a minute what two cores do in an hour: wider networks, more epochs, and every reader.
 _LATENTS_OUT = Training(epochs=10, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05)
 for _name, _recipe in RECIPES["cpu"].items():
     _small = _recipe.dataset == "mnist"
-    _epochs = {"contrast": 400, "contrast_labels": 200, "reconstruct": 100, "classify": 60}[_recipe.objective]
+    _epochs = {"contrast": 400, "contrast_labels": 200, "reconstruct": 100, "classify": 60, "pca": 1}[_recipe.objective]
     RECIPES["gpu"][_name] = replace(
         _recipe,
         widths=(64, 256, 256),
@@ -302,7 +307,7 @@ for _name, _recipe in RECIPES["cpu"].items():
 
 # The networks of cpu in seconds, for the embedded stand-ins of a thousand images: steps enough to see what each way of learning does.
 for _name, _recipe in RECIPES["cpu"].items():
-    _epochs = {"contrast": 8, "contrast_labels": 4, "reconstruct": 6, "classify": 6}[_recipe.objective]
+    _epochs = {"contrast": 8, "contrast_labels": 4, "reconstruct": 6, "classify": 6, "pca": 1}[_recipe.objective]
     _brief = {stage: replace(training, epochs=6, batch=128) for stage in STAGES if (training := getattr(_recipe, stage))}
     RECIPES["demo"][_name] = replace(_recipe, **_brief | {"encoder": replace(_recipe.encoder, epochs=_epochs, batch=128)})
 

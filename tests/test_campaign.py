@@ -24,7 +24,7 @@ def two(monkeypatch):
 def test_every_experiment_of_gpu_has_its_seeds_and_seed_zero_comes_first():
     jobs = campaign.jobs("gpu")
     assert {name for name, _ in jobs} == {*EXPERIMENTS, *VARIANTS} and [seed for _, seed in jobs] == sorted(seed for _, seed in jobs)
-    assert len(jobs) == len(set(jobs)) == 4 * SEEDS["mnist"] + 4 * SEEDS["cifar10"]
+    assert len(jobs) == len(set(jobs)) == 5 * SEEDS["mnist"] + 5 * SEEDS["cifar10"]
 
 
 def test_a_campaign_without_time_keeps_each_finished_epoch_and_ends_in_the_end(two, capsys):

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 import torch
-from helpers import tiny
+from helpers import same, tiny
 from sklearn.decomposition import PCA as ReferencePCA
 from torch import nn
 
@@ -25,6 +25,7 @@ from latent.models import (
     freeze,
     parameter_count,
     signature,
+    start_from_images,
     whiten,
 )
 from latent.recipes import EXPERIMENTS, Training, change, find_recipe
@@ -118,6 +119,14 @@ def test_pca_is_scikit_learns():
     assert np.allclose(latents.abs().numpy(), np.abs(reference.transform(flat)), atol=1e-3)
     expected = np.abs(np.clip(reference.inverse_transform(reference.transform(flat)), 0, 1) - flat).mean()
     assert probe.reconstruction_error(ours["encoder"], ours["decoder"], images) == pytest.approx(expected, rel=1e-4)
+
+
+def test_principal_components_are_an_experiment_with_a_linear_decoder():
+    images = load("cifar10").train.images[:400]
+    networks, alone = build(tiny("cifar-pca"), 3, 32, 0), fit_pca(images)
+    start_from_images(networks, images)
+    assert all(same(networks[name].state_dict(), alone[name].state_dict()) for name in ("encoder", "decoder"))
+    assert "projection" not in networks and networks["classifier"].latent == alone["encoder"].to_latent.out_features
 
 
 def test_a_frozen_encoder_has_no_gradient_but_lets_one_through():

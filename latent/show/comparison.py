@@ -34,24 +34,24 @@ _BESIDE: list[Place] = [
     for far in (6, 9, 13, 20, 28)
     for x, y in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, -1), (-1, -1), (1, 1), (-1, 1))
 ]
-_WAYS = (  # of walks: each thinner than the one before, which shows beneath where both are the same
-    (COLOURS[0], {"linewidth": 3, "marker": "o", "markersize": 6}),
-    (COLOURS[4], {"linewidth": 1.5, "marker": "^", "markersize": 4, "linestyle": "--"}),
-    (COLOURS[2], {"linewidth": 1, "marker": "s", "markersize": 2.5}),
+_WAYS = (  # of walks
+    (COLOURS[0], {"linewidth": 1.5, "marker": "o", "markersize": 3.5}),
+    (COLOURS[4], {"linewidth": 1, "marker": "^", "markersize": 3.5, "linestyle": "--"}),
+    (COLOURS[2], {"linewidth": 1, "marker": "s", "markersize": 3}),
 )
 _LENGTHS = dict(zip(WAYS.values(), (COLOURS[0], COLOURS[2], COLOURS[4], COLOURS[1])))
 NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 
 
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
-    """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
-    rows = -(-len(points) // 2)
-    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.6, 0.3 + 1.75 * rows))
+    """t-SNE maps (N, 2) of the same images in one row, coloured by class, each class named where it is densest."""
+    figure, axes = canvas(title, caption, columns=len(points), size=(7.2, 1.05 + 6.4 / len(points)))
     for panel, (name, places) in zip(axes.flat, points.items()):
         _map(panel, places, labels, classes, size=4)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
+        panel.tick_params(length=0)
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    _legend(figure, 1, fontsize=8, markerscale=3, handletextpad=0.1, loc="outside right center")
+    _legend(figure, len(classes), fontsize=8, markerscale=3, handletextpad=0.1, columnspacing=0.8)
     figure.draw_without_rendering()  # only now it is known where everything stands
     for panel, places in zip(axes.flat, points.values()):
         _name_classes(panel, places, labels, classes, fontsize=7)
@@ -217,10 +217,10 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
     figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.22 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
-        for (way, values), (colour, style) in zip(ways.items(), _WAYS, strict=False):
-            weights, (low, middle, high) = np.linspace(0, 1, values.shape[1]), np.percentile(values, (25, 50, 75), axis=0)
-            panel.plot(weights, middle, color=colour, label=way, **style)
-            panel.fill_between(weights, low, high, color=colour, alpha=0.15, linewidth=0)
+        for aside, (way, values), (colour, style) in zip((-0.015, 0, 0.015), ways.items(), _WAYS):
+            low, middle, high = np.percentile(values, (25, 50, 75), axis=0)
+            weights = np.linspace(0, 1, values.shape[1]) + aside  # so that no whisker covers another
+            panel.errorbar(weights, middle, (middle - low, high - middle), color=colour, label=way, elinewidth=0.8, **style)
         if quantity in real:
             panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)

@@ -8,7 +8,7 @@ from functools import partial
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from latent import experiment, probe
+from latent import experiment
 from latent.data import Dataset, load, uses_standin
 from latent.models import build, parameter_count
 from latent.objectives import trained_with
@@ -239,7 +239,7 @@ def trials_table(name: str, group: str = "", numbers: Collection[int] | None = N
     chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
     about = f"{in_words(find_recipe(name, default_scale()).dataset)} by {tables.way(name)}{group and f', {group}'}"
     note = f"{about}: trials of one seed, judged on validation images, by their number in results/trials.json."
-    if trained_with(find_recipe(name, default_scale())) != "classifier":
+    if trained_with(find_recipe(name, default_scale())) != "classifier" and any(int(row[0]) <= 29 for row in chosen):
         note += " Up to trial 29 the classifier saw one view of each image, later four."
     display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
 
@@ -256,7 +256,7 @@ def lengths_figure(title: str, caption: str) -> Figure:
     """What each recipe reaches on validation in fewer or more epochs (trials of one seed) and in its own number (all seeds)."""
     panels = {}
     for panel, (dataset, measure) in LENGTHS.items():
-        names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset)]
+        names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset) and not name.endswith("pca")]
         panels[panel] = {tables.way(name): found for name in names if (found := _by_epochs(name, measure))}
     return comparison.lengths(panels, title, caption)
 
@@ -294,17 +294,9 @@ def _drawn(found: dict) -> dict[str, Figure]:
 MEASURED = "Mean ± standard deviation over seeds. Train, validation and test: of the classifier; the other columns: on test images."
 
 
-def measures_table(names: Sequence[str], pca: nn.ModuleDict | None = None) -> None:
-    """Show what was measured of experiments, mean ± standard deviation over seeds, in words; `pca` of the same data below them."""
-    runs = {name: experiment.load_or_run(name) for name in names}
+def measures_table(names: Sequence[str]) -> None:
+    """Show what was measured of experiments, mean ± standard deviation over seeds, in words."""
+    for name in names:
+        experiment.load_or_run(name)
     body = [tables.row(tables.way(name), results.read(name)) for name in names]
-    if pca:
-        body.append(_row_of_pca(pca, runs[names[0]]))
     display.table(*tables.filled(tables.SHORT, body), MEASURED, f"{names[0]}-measures")
-
-
-def _row_of_pca(pca: nn.ModuleDict, run: experiment.Run) -> list[str]:
-    """PCA as a row of measures: what the study read from its latents, and the error of its own decoder, which is linear."""
-    _, *read, _ = tables.row("", results.read(f"{run.experiment.partition('-')[0]}-pca", "study"))
-    error = probe.reconstruction_error(pca["encoder"], pca["decoder"], run.data.test.images)
-    return ["PCA, no training", *read, f"{error:.4f} ± {0:.4f}"]  # it has no seed

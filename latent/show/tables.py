@@ -30,7 +30,13 @@ SHORT_NOTE = (
 )
 SIX_VIEWS = "; six views: of the classifier, its probabilities averaged over six views of each image"
 
-WAYS = {"ae": "reconstruction", "guided": "classification", "contrastive": "contrast", "contrastive-labels": "contrast, labels"}
+WAYS = {
+    "ae": "reconstruction",
+    "guided": "classification",
+    "contrastive": "contrast",
+    "contrastive-labels": "contrast, labels",
+    "pca": "PCA, no training",
+}
 
 NUMBERS = re.compile(r"[\d.,±+−–% -]*")  # a cell of numbers, or of none
 

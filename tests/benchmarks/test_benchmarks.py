@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import contestants, growth, kernels, speed, textbook, training
+from benchmarks import contestants, growth, kernels, layers, speed, textbook, training
 from benchmarks.rows import HEADER, Row, write
 from latent.compute.convolution import Conv3x3
 from latent.objectives import OBJECTIVES
@@ -71,6 +71,24 @@ def test_both_gradients_of_kernels_are_the_same_and_timed():
     assert torch.allclose(kernels.gradient_by_torch(x, gradient), kernels.weight_gradient(x, gradient), atol=1e-4)
     tasks = kernels.prepare(kernels.gradient_by_torch)
     assert len(tasks) == len(kernels.MAPS) and all(contestants.seconds(task) > 0 for task in tasks.values())
+
+
+def test_the_layers_of_a_step_add_up_to_its_operations():
+    """Found layer by layer and in a step as a whole, in two ways that share no code: hooks against one counter around all."""
+    recipe = find_recipe("cifar-contrastive", "tiny")
+    found = layers.measure("cifar-contrastive", "tiny", repeats=1)
+    similarities = 3 * 2 * (2 * recipe.encoder.batch) ** 2 * recipe.projection  # of the loss: no layer's
+    whole = training.flops_per_image(recipe) * recipe.encoder.batch
+    assert sum(layer.operations for layer in found) == pytest.approx(whole - similarities, rel=0.01)
+    assert all(layer.forward > 0 for layer in found)
+
+
+def test_the_table_of_a_step_has_a_line_for_each_size_of_map_and_one_for_all_else(monkeypatch):
+    monkeypatch.setattr(training, "MATRIX", 64)
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in layers.table("cifar-ae", "tiny", 1).splitlines()]
+    names = [line[0] for line in lines]
+    assert lines[0] == layers.HEADER and {"encoder, Conv3x3, 8×8", "decoder, Conv3x3, 8×8", "decoder, Conv3x3, 4×4"} <= set(names)
+    assert names[-3:] == ["all layers", "views, loss, optimizer, all else", "the whole step"] and lines[-1][3] == "100.0"
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def test_every_trial_is_printed_as_it_was_logged(printed):
 
 
 # A notebook's cells that compute with images or weights, and those that print code.
-WITH_IMAGES = re.compile(r"\b(?:probe|tsne|explore|interpolation)\.\w+\(|\b(?:fit_pca|display\.source)\(")
+WITH_IMAGES = re.compile(r"\b(?:probe|tsne|explore|interpolation)\.\w+\(|\bdisplay\.source\(")
 WITH_WIDGETS = re.compile(r"\bexplore\.|display\.source")
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?")
 SIZES = {"mnist": (55_000, 5_000, 10_000), "cifar10": (45_000, 5_000, 10_000)}

@@ -1,6 +1,6 @@
 """Figures that put encoders side by side: everything inside the picture, every point where its values say."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -108,17 +108,18 @@ def test_one_legend_names_every_class_of_the_maps():
     drawn = comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence")
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
-    first, second, third, fourth = (axes.get_window_extent() for axes in drawn.axes)
-    assert first.x1 < second.x0 and third.y1 < first.y0 and first.x0 == third.x0 and second.y0 == first.y0 and fourth.x0 == second.x0
-    assert first.width > first.height and max(box.x1 for box in (second, fourth)) < legend.get_window_extent().x0
+    boxes = [axes.get_window_extent() for axes in drawn.axes]
+    assert all(one.x1 < other.x0 and one.y0 == other.y0 for one, other in pairwise(boxes)) and boxes[0].height >= boxes[0].width
+    assert legend.get_window_extent().y1 < boxes[0].y0
     pyplot.close(drawn)
 
 
-def test_lines_that_coincide_are_seen_beneath_one_another():
-    same = {way: np.ones((5, 3)) for way in ("line", "arc", "pixels")}
+def test_whiskers_of_walks_that_coincide_stand_beside_one_another_and_hold_the_middle_half():
+    same = {way: np.arange(5.0)[:, None] * np.ones(3) for way in ("line", "arc", "pixels")}
     drawn = comparison.walks({"a": same}, {}, "walks", "a sentence")
-    widths = [line.get_linewidth() for line in drawn.axes[0].get_lines()]
-    assert widths == sorted(widths, reverse=True) and len(set(widths)) == 3
+    whiskers = [container[2][0].get_segments() for container in drawn.axes[0].containers]
+    assert len({segment[0, 0] for segments in whiskers for segment in segments}) == 3 * 3
+    assert all(segment[:, 1].tolist() == [1, 3] for segments in whiskers for segment in segments)
     pyplot.close(drawn)
 
 
