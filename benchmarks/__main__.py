@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much is measured. Medians are over `repeats`; scikit-learn's t-SNE and the largest count are timed least."""
+    """How much is measured. Medians are over `repeats`; our t-SNE and the largest count are timed least."""
 
     scale: str = "cpu"
     images: int = 2_048
@@ -49,7 +49,7 @@ def save(amounts: Amounts, folder: Path) -> list[Row]:
     before = f"""# How fast
 
 Made by `make bench`. Machine: {device.describe(torch.device("cpu"))}; torch {torch.__version__.split("+")[0]}. Images: {images(1)[0]}.
-Points of t-SNE: {points}. Medians of {amounts.repeats} repeats after a warm-up (scikit-learn's t-SNE: one), contestants in turns, each in a
+Points of t-SNE: {points}. Medians of {amounts.repeats} repeats after a warm-up (our t-SNE: one), contestants in turns, each in a
 process of its own. Recipes: `{amounts.scale}`."""
     after = f"""![{figure.get_label()}](growth.png)
 
@@ -64,7 +64,7 @@ process of its own. Recipes: `{amounts.scale}`."""
   the matrix product is of side 2048 in the same precision, in the same process, in turns.
 - **Gradient of kernels**: of a 3×3 convolution, for batches of {kernels.BATCH} feature maps; ours is nine matrix products
   (`latent.compute.convolution`).
-- **t-SNE**: both get the same {tsne.tsne.DIMENSIONS} leading components; KL divergence is exact, over all pairs, with the same affinities.
+- **t-SNE**: ours is scikit-learn's; both get the same points. KL divergence is exact, over all pairs, with the same affinities.
 
 ## Where a training step goes
 

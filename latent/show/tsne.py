@@ -1,12 +1,10 @@
 """t-SNE maps (van der Maaten and Hinton 2008) of latents and of images, made the same way for both."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor
 
 PERPLEXITY = 30
-DIMENSIONS = 50  # distances are taken in the leading principal components, as in the paper's experiments
 
 
 def embed(points: Tensor, seed: int = 0) -> np.ndarray:
@@ -17,6 +15,5 @@ def embed(points: Tensor, seed: int = 0) -> np.ndarray:
     flat = points.detach().float().flatten(1).cpu().numpy()
     if len(flat) < 3:
         raise ValueError(f"t-SNE needs at least 3 points, got {len(flat)}")
-    leading = PCA(min(DIMENSIONS, *flat.shape), random_state=seed).fit_transform(flat)
     perplexity = min(PERPLEXITY, (len(flat) - 1) / 3)
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(leading)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(flat)
