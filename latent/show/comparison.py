@@ -102,7 +102,7 @@ def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]
 
 def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Figure:
     """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.8))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.5))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         _points(panel, rows)
         panel.set_title(name)

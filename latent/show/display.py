@@ -21,7 +21,7 @@ from latent.show import DOTS_PER_INCH, SHARPNESS
 from latent.show.tables import markdown
 from latent.store import files, results
 
-COLOURS = 128  # of a plot: no line or letter looks other than with all of them
+COLOURS, COMMON = 112, 16  # of a plot: no line or letter looks other than with all of them
 
 
 def show(figure: Figure, name: str | None = None, beside: dict | None = None) -> None:
@@ -53,16 +53,28 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH * SHARPNESS)
     picture = Image.open(buffer).convert("RGB")
-    colours = picture.getcolors(256)
-    if colours or not _has_photographs(figure):
-        method = Image.Quantize.MEDIANCUT if colours else Image.Quantize.MAXCOVERAGE  # all colours; the most unlike ones
-        picture = picture.quantize(len(colours) if colours else COLOURS, method, dither=Image.Dither.NONE)
-        picture.putpalette([255 if value > 252 else value for value in picture.getpalette()])  # paper is white
+    if picture.getcolors(256) or not _has_photographs(figure):
+        picture = _with_palette(picture)
     described = PngInfo()
     described.add_text("Description", figure.get_label())
     kept = io.BytesIO()
     picture.save(kept, "png", optimize=True, pnginfo=described)
     return kept.getvalue()
+
+
+def _with_palette(picture: Image.Image) -> Image.Image:
+    """`picture` in all its colours if they are few, else in those most unlike each other and the commonest, exactly: greys stay grey."""
+    few = picture.getcolors(256)
+    if few:
+        picture = picture.quantize(len(few), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    else:
+        common = sorted(picture.getcolors(picture.width * picture.height), reverse=True)[:COMMON]
+        unlike = picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).getpalette()[: 3 * COLOURS]
+        wanted = Image.new("P", (1, 1))
+        wanted.putpalette([*(value for _, colour in common for value in colour), *unlike])
+        picture = picture.quantize(palette=wanted, dither=Image.Dither.NONE)
+    picture.putpalette([255 if value > 252 else value for value in picture.getpalette()])  # paper is white
+    return picture
 
 
 def _has_photographs(figure: Figure) -> bool:

@@ -122,9 +122,9 @@ def write_into(path: Path) -> None:
 
 SCORES = ("images", "space", "distances as in pixels", "kNN-5 among them %", "silhouette", "trustworthiness of the map")
 SCORES_NOTE = (
-    "What the eye sees on the maps, measured on the same 1,500 images, one seed of each encoder: rank correlation of the distances "
-    "between images with those between their pixels; accuracy of a vote of the five nearest others, and silhouette of the classes "
-    "(Rousseeuw 1987), both by cosine; trustworthiness: how far neighbours on the map are true ones (Venna and Kaski 2001)."
+    "The spaces behind the maps, on the same 1,500 images, one seed of each encoder: rank correlation of the distances between images "
+    "with those between their pixels; accuracy of a vote of the five nearest others, and silhouette of the classes (Rousseeuw 1987), "
+    "both by cosine. Of the map itself: trustworthiness, how far its neighbours are true ones (Venna and Kaski 2001)."
 )
 
 

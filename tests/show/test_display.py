@@ -68,6 +68,16 @@ def test_a_plot_has_a_palette_and_no_colour_that_the_eye_tells_from_its_own():
     assert away.max() < 32 and away.mean() < 1 and np.asarray(picture.convert("RGB"))[0, 0].min() == 255
 
 
+def test_the_grid_stays_grey_behind_points_of_every_colour():
+    figure, axes = plots.canvas("a title", "a sentence")
+    axes[0, 0].scatter(*RANDOM.random((2, 3_000)), c=RANDOM.random((3_000, 3)), s=4)
+    plots.label(axes[0, 0], "x", "y")
+    picture, pixels = drawn(figure)
+    grid = (pixels == 231).all(2)  # matplotlib's grey at the style's opacity
+    shown = np.asarray(picture.convert("RGB"), dtype=int)[grid]
+    assert grid.sum() > 5_000 and np.ptp(shown, axis=1).max() == 0 and np.abs(shown - 231).max() < 8
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pixels_of_images_are_shown_as_they_are(channels):
     images = RANDOM.integers(0, 253, (1, 1, channels, 8, 8)) / 255
