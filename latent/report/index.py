@@ -58,7 +58,7 @@ REQUIREMENTS = [  # section of the assignment, what it asks, the headings, figur
     ("", "Did the structured latent space succeed, against the other two?", _in(STRUCTURED, "Results") + VERDICT),
     ("1.4.3", "Five random images beside their reconstructions", _of_each(AUTOENCODERS, "reconstructions")),
     ("1.4.4", "Ten-step interpolation between two of the five MNIST images", _drawn(ALL, "interpolation")),
-    ("", "Do the steps look like digits, and why?", _in(COMPARISON, "Linear interpolation") + _drawn(ALL, "walks")),
+    ("", "Do the steps look like digits, and why?", _drawn(ALL, "walks") + _told(ALL, "middle")),
     ("1.4.5", "t-SNE of the latent and of the image domain", _drawn(ALL, "tsne-mnist", "tsne-cifar")),
     ("", "Self-supervised against classification-guided; images against latents", READING + SEPARABLE),
     ("", "Is the structured latent space more separable, how, or why not?", SEPARABLE + VERDICT),

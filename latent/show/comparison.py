@@ -44,14 +44,16 @@ NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 
 
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
-    """t-SNE maps (N, 2) of the same images in one row, coloured by class, each class named where it is densest."""
-    figure, axes = canvas(title, caption, columns=len(points), size=(7.2, 1.05 + 6.4 / len(points)))
-    for panel, (name, places) in zip(axes.flat, points.items()):
-        _map(panel, places, labels, classes, size=4)
-        label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
+    """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
+    rows = -(-len(points) // 2)
+    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.9, 0.5 + 1.85 * rows))
+    for number, (panel, (name, places)) in enumerate(zip(axes.flat, points.items())):
+        _map(panel, places, labels, classes, size=5)
+        label(panel, "t-SNE dimension 1" if number >= len(points) - 2 else "", "" if number % 2 else "t-SNE dimension 2", name)
         panel.tick_params(length=0)
-        panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
-    _legend(figure, len(classes), fontsize=8, markerscale=3, handletextpad=0.1, columnspacing=0.8)
+        for text, size in ((panel.title, 10), (panel.xaxis.label, 8), (panel.yaxis.label, 8)):
+            text.set_size(size)
+    _legend(figure, 1, fontsize=8, markerscale=3, handletextpad=0.1, loc="outside right center")
     figure.draw_without_rendering()  # only now it is known where everything stands
     for panel, places in zip(axes.flat, points.values()):
         _name_classes(panel, places, labels, classes, fontsize=7)
@@ -63,7 +65,7 @@ def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str],
     scatter(axes, places, labels, classes, size)
     axes.set(xticklabels=[], yticklabels=[], aspect="equal")
     axes.set_adjustable("datalim")
-    axes.margins(0.1)  # names reach beyond the points
+    axes.margins(0.05)
 
 
 def _name_classes(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], fontsize: float) -> None:
@@ -215,7 +217,7 @@ def _legend(figure: Figure, columns: int, loc: str = "outside lower center", **s
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.22 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.3 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
         for aside, (way, values), (colour, style) in zip((-0.015, 0, 0.015), ways.items(), _WAYS):
             low, middle, high = np.percentile(values, (25, 50, 75), axis=0)
@@ -224,6 +226,6 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
         if quantity in real:
             panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)
-        panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(8)
+        panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(7)
     _legend(figure, 2, fontsize=8)
     return figure

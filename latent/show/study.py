@@ -73,8 +73,9 @@ EFFECTS = {  # what differs → the two rows whose difference it is
     "learning: autoencoder for PCA": ("autoencoder", "PCA"),
 }
 EFFECTS_NOTE = (
-    "Points of test accuracy that one change is worth to a reader, all else equal but PCA and contrast's two views a step (objective and "
-    "labels: under the strong views); left MNIST, right CIFAR-10. Differences of two rows seed by seed, mean ± standard deviation."
+    "What one change is worth to a reader, in points of test accuracy: differences of two rows of the study seed by seed, mean ± standard "
+    "deviation. Left MNIST, right CIFAR-10. Objective and labels: under the strong views. More than one thing changes where PCA takes "
+    "part, and contrast sees two views a step."
 )
 _READ = {"MNIST": ("linear", "classifier"), "CIFAR-10": tuple(READERS)}  # on digits, where readers differ less, two of them
 

@@ -19,7 +19,8 @@ NOTE = (
     "each in place and shifted by a pixel two ways); of a linear probe (logistic regression on training latents); of a vote of the "
     "five nearest training latents (kNN-5). Mean absolute error of "
     "reconstructions, pixels in [0, 1]. Mean ± standard deviation over the seeds. What was chosen was chosen on the "
-    "validation set; the test set was read once per trained model."
+    "validation set; the test set was read once per trained model. Two kinds stand beside the six: contrast with labels in its loss, "
+    "and 128 principal components under the autoencoder's classifier (pca)."
 )
 
 SHORT = ["learned by", "seeds", "train %", "validation %", "test %", "six views %", "linear %", "kNN-5 %", "error"]  # in the same order

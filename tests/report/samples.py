@@ -18,7 +18,7 @@ SHOWN = {  # notebook → the names of its figures and tables
     "04_cifar_ae": (["cifar-ae-reconstructions"], []),
     "07_interpolation_tsne": (
         ["interpolation", "walks", "tsne-mnist", "tsne-cifar"],
-        ["six-measures", "six-measures-cifar", "six-recipes", "six-views", "separability"],
+        ["six-measures", "six-measures-cifar", "six-recipes", "six-views", "middle", "separability"],
     ),
 }
 AUTHORS = ("Ada Lovelace", "Łukasz Żółć")

@@ -1,6 +1,6 @@
 """Figures that put encoders side by side: everything inside the picture, every point where its values say."""
 
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -108,9 +108,9 @@ def test_one_legend_names_every_class_of_the_maps():
     drawn = comparison.maps({name: PLACES for name in "abcd"}, LABELS, CLASSES, "maps", "a sentence")
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
-    boxes = [axes.get_window_extent() for axes in drawn.axes]
-    assert all(one.x1 < other.x0 and one.y0 == other.y0 for one, other in pairwise(boxes)) and boxes[0].height >= boxes[0].width
-    assert legend.get_window_extent().y1 < boxes[0].y0
+    first, second, third, fourth = (axes.get_window_extent() for axes in drawn.axes)
+    assert first.x1 < second.x0 and third.y1 < first.y0 and first.x0 == third.x0 and second.y0 == first.y0 and fourth.x0 == second.x0
+    assert first.width > first.height and max(box.x1 for box in (second, fourth)) < legend.get_window_extent().x0
     pyplot.close(drawn)
 
 
