@@ -9,7 +9,7 @@ from latent.search import ranges
 
 @pytest.mark.parametrize("scale", ["cpu", "gpu", "tiny"])
 def test_every_recipe_lies_inside_its_own_space_to_three_digits(scale):
-    for recipe in recipes.RECIPES[scale].values():
+    for recipe in (recipe for recipe in recipes.RECIPES[scale].values() if recipe.objective in recipes.OBJECTIVES):
         space = ranges.around(recipe)
         own = ranges.inside(recipe, space)
         assert own.keys() == space.keys(), space.keys() - own.keys()
