@@ -3,8 +3,8 @@
 Lengths are inches: the axes that are drawn on must be as many units wide and high as the figure is inches.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -100,7 +100,8 @@ def _word(layer: nn.Module) -> str:
 
 
 def _counted(words: Sequence[str]) -> str:
-    return "\n".join(f"{count} × {word}" if count > 1 else word for word, count in Counter(words).items())
+    runs = [(word, len(list(same))) for word, same in groupby(words)]
+    return "\n".join(f"{count} × {word}" if count > 1 else word for word, count in runs)
 
 
 def draw(axes: Axes, encoder: tuple[str, Sequence[Step]], ways: Mapping[str, Sequence[Step]]) -> tuple[float, float, float]:

@@ -68,8 +68,7 @@ def network(networks: nn.ModuleDict, data: Dataset, experiment: str) -> Figure:
     ways = {names[name]: drawing.steps(networks[name].eval(), latent)[0] for name in names if name != "encoder"}
     figure, axes = canvas(
         f"{data.title} by {way(experiment)}: the networks",
-        "Boxes are feature maps, with channels and sides below; bars are vectors. On the lines: the layers, but for BatchNorm, ReLU, "
-        "dropout.",
+        "Boxes: feature maps, channels and sides below; bars: vectors. On the lines: layers, but for BatchNorm, ReLU, dropout.",
     )
     right, top, bottom = drawing.draw(axes[0, 0], (names["encoder"], [drawing.Step("", (data.channels, data.side)), *encoder]), ways)
     width, height = max(right + 0.26, 0.095 * len(figure.get_suptitle())), top - bottom + 0.26

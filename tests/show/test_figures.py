@@ -192,7 +192,7 @@ def test_arrows_of_a_drawing_lead_from_edge_to_edge(drawn):
     assert (away.argmin(1) == latent).sum() == 2  # decoder and classifier
 
 
-STAGES = [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3, ["max pool"], ["linear"]]
+STAGES = [["whitened", "2×2", "patches"], *[["conv 3×3", "max pool", "conv 3×3"]] * 3, ["max pool"], ["linear"]]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ STAGES = [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3
         ("mnist-guided", STAGES, []),
         (
             "cifar-contrastive",
-            [["whitened", "2×2", "patches"], *[["2 × conv 3×3", "max pool"]] * 3, ["max pool"], ["linear"]],
+            [["whitened", "2×2", "patches"], *[["conv 3×3", "max pool", "conv 3×3"]] * 3, ["max pool"], ["linear"]],
             [["linear"]] * 2,
         ),
     ],
