@@ -73,7 +73,8 @@ def _with_palette(picture: Image.Image) -> Image.Image:
         wanted = Image.new("P", (1, 1))
         wanted.putpalette([*(value for _, colour in common for value in colour), *unlike])
         picture = picture.quantize(palette=wanted, dither=Image.Dither.NONE)
-    picture.putpalette([255 if value > 247 else value for value in picture.getpalette()])  # paper is white
+    shades = np.reshape(picture.getpalette(), (-1, 3))
+    picture.putpalette(np.where(shades.min(1, keepdims=True) > 247, 255, shades).flatten().tolist())  # paper is white
     return picture
 
 
