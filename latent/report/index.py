@@ -45,6 +45,7 @@ SIX = _told(ALL, "six-measures", "six-measures-cifar")
 CHOICES = _in(ENCODERS, "Choices") + _told(ALL, "six-recipes", "six-views")
 VERDICT = _in(COMPARISON, "Verdict")
 READING = _in(COMPARISON, "What the maps say")
+MAPS = _drawn(ALL, "tsne-mnist", "tsne-cifar")
 SEPARABLE = _told(ALL, "separability")
 REQUIREMENTS = [  # section of the assignment, what it asks, the headings, figures and tables that answer it
     ("1.2.1", "Autoencoders, and classifiers on their frozen latents", _in(AUTOENCODERS, "Objective")),
@@ -59,8 +60,8 @@ REQUIREMENTS = [  # section of the assignment, what it asks, the headings, figur
     ("1.4.3", "Five random images beside their reconstructions", _of_each(AUTOENCODERS, "reconstructions")),
     ("1.4.4", "Ten-step interpolation between two of the five MNIST images", _drawn(ALL, "interpolation")),
     ("", "Do the steps look like digits, and why?", _drawn(ALL, "walks") + _told(ALL, "middle")),
-    ("1.4.5", "t-SNE of the latent and of the image domain", _drawn(ALL, "tsne-mnist", "tsne-cifar")),
-    ("", "Self-supervised against classification-guided; images against latents", READING + SEPARABLE),
+    ("1.4.5", "t-SNE of the latent and of the image domain", MAPS),
+    ("", "Self-supervised against classification-guided; images against latents", READING + MAPS + SEPARABLE),
     ("", "Is the structured latent space more separable, how, or why not?", SEPARABLE + VERDICT),
     ("Notes", "Networks of our own, kept small; classifiers that see latents only", _in(ENCODERS, "Network")),
     ("", "At least 60 % accuracy in every experiment", SIX),

@@ -74,8 +74,8 @@ EFFECTS = {  # what differs → the two rows whose difference it is
 }
 EFFECTS_NOTE = (
     "What one change is worth to a reader, in points of test accuracy: differences of two rows of the study seed by seed, mean ± standard "
-    "deviation. Left MNIST, right CIFAR-10. Objective and labels: under the strong views. More than one thing changes where PCA takes "
-    "part, and contrast sees two views a step."
+    "deviation. The first two columns are of MNIST. Objective and labels: under the strong views. More than one thing changes where PCA "
+    "takes part, and contrast sees two views a step."
 )
 _READ = {"MNIST": ("linear", "classifier"), "CIFAR-10": tuple(READERS)}  # on digits, where readers differ less, two of them
 
