@@ -49,7 +49,8 @@ def table(experiment: str, scale: str, repeats: int) -> str:
     """
     recipe = find_recipe(experiment, scale)
     tasks = training.prepare(experiment, scale, 4 * recipe.encoder.batch)
-    [seconds(tasks[name]) for name in ("train", "matrix")]  # to warm up
+    for name in ("train", "matrix"):
+        seconds(tasks[name])  # to warm up
     step, rate = seconds(tasks["train"]) * recipe.encoder.batch, 2 * training.MATRIX**3 / seconds(tasks["matrix"])
     groups: dict[str, list[Layer]] = {}
     for layer in measure(experiment, scale, repeats):

@@ -63,7 +63,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:
-    """`picture` in all its colours if they are few, else in those most unlike each other and the commonest, exactly: greys stay grey."""
+    """`picture` in all its colours if they are few, else in those most unlike each other and the commonest, so that greys stay grey."""
     few = picture.getcolors(256)
     if few:
         picture = picture.quantize(len(few), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

@@ -12,7 +12,7 @@ from latent import experiment
 from latent.data import Dataset, load, uses_standin
 from latent.models import build, parameter_count
 from latent.objectives import trained_with
-from latent.recipes import EXPERIMENTS, STAGES, VARIANTS, Recipe, Views, default_scale, find_recipe
+from latent.recipes import EXPERIMENTS, RECIPES, STAGES, UNTRAINED, VARIANTS, Recipe, Views, default_scale, find_recipe
 from latent.search import findings, trials
 from latent.show import comparison, display, figures, tables
 from latent.store import results
@@ -256,7 +256,7 @@ def lengths_figure(title: str, caption: str) -> Figure:
     """What each recipe reaches on validation in fewer or more epochs (trials of one seed) and in its own number (all seeds)."""
     panels = {}
     for panel, (dataset, measure) in LENGTHS.items():
-        names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset) and not name.endswith("pca")]
+        names = [name for name in EXPERIMENTS + VARIANTS if name.startswith(dataset) and RECIPES["cpu"][name].objective not in UNTRAINED]
         panels[panel] = {tables.way(name): found for name in names if (found := _by_epochs(name, measure))}
     return comparison.lengths(panels, title, caption)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from latent import recipes
+from latent.errors import UserError
 from latent.recipes import change
 from latent.search import ranges
 
@@ -16,3 +17,8 @@ def test_every_recipe_lies_inside_its_own_space_to_three_digits(scale):
         assert all(float(f"{value:.3g}") == value for value in own.values())
         ends = {place: str(values[-1] if isinstance(values, tuple) else values.high) for place, values in space.items()}
         assert change(recipe, ends) != recipe
+
+
+def test_an_encoder_that_is_not_trained_has_no_space():
+    with pytest.raises(UserError, match="no values to search for 'pca'"):
+        ranges.around(recipes.RECIPES["cpu"]["mnist-pca"])
