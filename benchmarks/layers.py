@@ -4,16 +4,13 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import training
 from benchmarks.contestants import seconds
 from benchmarks.images import images
-from latent.compute import convolution
 from latent.compute.device import autocast
 from latent.objectives import loss_of
 from latent.recipes import find_recipe
@@ -100,7 +97,7 @@ def _note(met: dict[str, _Met], name: str) -> Callable:
 
 
 def _time(name: str, met: _Met, repeats: int) -> Layer:
-    with patch.object(convolution, "SMALL", 0), FlopCounterMode(display=False) as counter:
+    with training.counted_operations() as counter:
         _pass(met)
     goes = [_pass(met) for _ in range(repeats + 1)][1:]  # the first warms up
     forward, backward = (statistics.median(times) for times in zip(*goes))

@@ -1,6 +1,7 @@
 """Our training: images a second, its arithmetic against that of a plain matrix product, and what data and views take of a step."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
@@ -64,11 +65,18 @@ def inputs(batch: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> t
     return view(view(pixels, recipe.together, generator), recipe.encoder.views, generator)
 
 
+@contextmanager
+def counted_operations() -> Iterator[FlopCounterMode]:
+    """Counts floating-point operations of what runs inside; the zeros that `latent.compute.convolution` adds do not count."""
+    with patch.object(convolution, "SMALL", 0), FlopCounterMode(display=False) as counter:
+        yield counter
+
+
 def flops_per_image(recipe: Recipe) -> float:
-    """Floating-point operations, forward and backward, of one training image; zeros of `latent.compute.convolution` do not count."""
+    """Floating-point operations, forward and backward, of one training image."""
     count = recipe.encoder.batch
     _, split = images(count)
     networks, generator = networks_of(recipe).train(), torch.Generator().manual_seed(0)
-    with patch.object(convolution, "SMALL", 0), FlopCounterMode(display=False) as counter:
+    with counted_operations() as counter:
         loss_of(networks, recipe)(split.images, split.labels, generator).backward()
     return counter.get_total_flops() / count

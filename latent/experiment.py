@@ -144,10 +144,11 @@ def evaluate(networks: nn.ModuleDict, recipe: Recipe, data: Dataset, splits: tup
     for name in splits:
         split = getattr(data, name).to(device)
         latents = probe.encode(encoder, split.images)
+        views = probe.encode_six(encoder, split.images) if mirrored and name != "train" else []
         for measure, reader in readers.items():
             measures[f"{name}_{measure}"] = probe.accuracy(reader(latents), split.labels)
-            if name != "train" and mirrored:
-                seen_often = probe.predict_views(encoder, reader, split.images)
+            if views:
+                seen_often = probe.predict_six(reader, views)
                 measures[f"{name}_{measure.replace('accuracy', 'views_accuracy')}"] = probe.accuracy(seen_often, split.labels)
         if name == "train":
             known = {"known": latents, "known_labels": split.labels}

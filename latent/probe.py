@@ -68,18 +68,27 @@ _SHIFTS = {(0, 0): 0.5, (1, 1): 0.25, (-1, -1): 0.25}
 
 
 @torch.no_grad()
-def predict_views(encoder: nn.Module, of_latents: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Class probabilities (N, classes) averaged over six fixed views of uint8 images (N, C, H, W): test-time augmentation.
+def encode_six(encoder: nn.Module, images: Tensor) -> list[tuple[float, Tensor]]:
+    """Latents (N, latent) of six fixed views of uint8 images (N, C, H, W), each with its weight.
 
     The views are the image and its mirror image, each in place, shifted by one pixel down and right, and up and left.
-    of_latents: latents (N, latent) → class probabilities (N, classes).
     """
-    beliefs = []
+    found = []
     for (down, right), weight in _SHIFTS.items():
         moved = F.pad(images.float(), (1, 1, 1, 1), "reflect").roll((down, right), (2, 3))[:, :, 1:-1, 1:-1].to(images.dtype)
         with autocast(images.device):
-            beliefs += [weight / 2 * of_latents(encode(encoder, seen)) for seen in (moved, moved.flip(3))]
-    return torch.stack(beliefs).sum(0)
+            found += [(weight / 2, encode(encoder, seen)) for seen in (moved, moved.flip(3))]
+    return found
+
+
+@torch.no_grad()
+def predict_six(of_latents: Callable[[Tensor], Tensor], views: Sequence[tuple[float, Tensor]]) -> Tensor:
+    """Class probabilities (N, classes) averaged over the views that `encode_six` found: test-time augmentation.
+
+    of_latents: latents (N, latent) → class probabilities (N, classes).
+    """
+    with autocast(views[0][1].device):
+        return torch.stack([weight * of_latents(latents) for weight, latents in views]).sum(0)
 
 
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
@@ -94,6 +103,12 @@ def reconstruction_error(encoder: nn.Module, decoder: nn.Module, images: Tensor)
     encoder.eval(), decoder.eval()
     total = sum(mean_absolute_error(decoder(encoder(to_float(b))), to_float(b)).item() * len(b) for b in images.split(BATCH))
     return total / len(images)
+
+
+def constant_error(known: Split, split: Split) -> float:
+    """Mean absolute error on a split, pixels in [0, 1], of the one image that errs least on the `known` ones, their median."""
+    constant = known.images.median(0).values.expand_as(split.images)
+    return mean_absolute_error(to_float(constant), to_float(split.images)).item()
 
 
 def knn_accuracy(known: Tensor, known_labels: Tensor, latents: Tensor, labels: Tensor, neighbours: int = 5) -> float:
@@ -153,8 +168,8 @@ def effective_rank(latents: Tensor) -> float:
 
 
 def silhouette(latents: Tensor, labels: Tensor) -> float:
-    """Mean silhouette of the classes by cosine distance (Rousseeuw 1987): 1 apart and tight, 0 touching, −1 swapped."""
-    return float(metrics.silhouette_score(latents.cpu().numpy(), labels.cpu().numpy(), metric="cosine"))
+    """Mean silhouette of the classes by Euclidean distance (Rousseeuw 1987): 1 apart and tight, 0 touching, −1 swapped."""
+    return float(metrics.silhouette_score(latents.cpu().numpy(), labels.cpu().numpy()))
 
 
 def trustworthiness(points: Tensor, flat: Tensor, neighbours: int = 12) -> float:
@@ -210,9 +225,10 @@ def distance_correlation(points: Tensor, others: Tensor) -> float:
 
 def structure(points: Tensor, flat: np.ndarray, labels: Tensor, pixels: Tensor) -> dict[str, float]:
     """What the eye looks for on a t-SNE map, measured: how far the distances are those of the images' `pixels`, kNN accuracy among the
-    points themselves (%), silhouette, trustworthiness.
+    points themselves (%), silhouette, trustworthiness. All distances are Euclidean, as those that t-SNE keeps.
     """
-    votes = labels[nearest_among(points, 5)].mode(1).values
+    near = torch.cdist(points, points).fill_diagonal_(torch.inf).topk(5, largest=False).indices
+    votes = labels[near].mode(1).values
     return {
         "distances": distance_correlation(points, pixels),
         "knn": 100 * (votes == labels).float().mean().item(),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 from scipy.spatial import distance
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
@@ -51,7 +52,8 @@ def test_the_six_views_of_test_time_augmentation_are_the_image_its_mirror_and_sh
         for move, weight in ((0, 0.25), (1, 0.125), (-1, 0.125))
         for mirror in rows
     )
-    assert torch.allclose(probe.predict_views(encoder, partial(probe.predict, classifier), images), expected, atol=0.01)  # bfloat16
+    seen = probe.predict_six(partial(probe.predict, classifier), probe.encode_six(encoder, images))
+    assert torch.allclose(seen, expected, atol=0.01)  # bfloat16
 
 
 def test_accuracy_counts():
@@ -128,6 +130,23 @@ def test_structure_scores_tight_classes_high():
     scores = probe.structure(points, tsne.embed(points), labels, 3 * points)
     assert scores["distances"] == pytest.approx(1)
     assert scores["knn"] == 100 and scores["silhouette"] > 0.8 and scores["trustworthiness"] > 0.8
+
+
+def test_structure_counts_neighbours_by_euclidean_distance_and_no_point_as_its_own():
+    points = torch.randn(60, 5, generator=torch.Generator().manual_seed(0)) + 2
+    labels = (points[:, 0] + points[:, 1] > 4).long()
+    one_less = cross_val_predict(KNeighborsClassifier(5), points.numpy(), labels.numpy(), cv=LeaveOneOut())
+    expected = 100 * (one_less == labels.numpy()).mean()
+    assert probe.structure(points, points[:, :2].numpy(), labels, points)["knn"] == pytest.approx(expected) and 60 < expected < 100
+
+
+def test_the_best_constant_image_errs_less_than_others_near_it():
+    found = load("mnist")
+    images = found.train.images.numpy() / 255
+    expected = np.abs(found.test.images.numpy() / 255 - np.median(images, 0, keepdims=True)).mean()
+    error = probe.constant_error(found.train, found.test)
+    assert error == pytest.approx(expected, abs=2e-3)  # of an even number of images, torch takes the lower of the middle two
+    assert error < np.abs(found.test.images.numpy() / 255 - images.mean(0)).mean()
 
 
 def test_distances_are_correlated_as_scipy_correlates_them():

@@ -8,6 +8,7 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
@@ -46,10 +47,10 @@ NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
     """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
     rows = -(-len(points) // 2)
-    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.9, 0.5 + 1.85 * rows))
-    for number, (panel, (name, places)) in enumerate(zip(axes.flat, points.items())):
+    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.9, 0.5 + 1.6 * rows))
+    for panel, (name, places) in zip(axes.flat, points.items()):
         _map(panel, places, labels, classes, size=5)
-        label(panel, "t-SNE dimension 1" if number >= len(points) - 2 else "", "" if number % 2 else "t-SNE dimension 2", name)
+        label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
         panel.tick_params(length=0)
         for text, size in ((panel.title, 10), (panel.xaxis.label, 8), (panel.yaxis.label, 8)):
             text.set_size(size)
@@ -102,20 +103,25 @@ def _densest(places: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, float]
     return places[chosen][best], near[best, chosen].sum() / near[best].sum()
 
 
-def stored_and_open(panels: Mapping[str, Rows], title: str, caption: str) -> Figure:
-    """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset."""
+def stored_and_open(panels: Mapping[str, Rows], nothing: Mapping[str, float], title: str, caption: str) -> Figure:
+    """Every row of the study as a point: what its latents store, rightwards, against what they lay open, upwards; a panel a dataset.
+
+    nothing[dataset]: the error of the best constant image, a dotted line.
+    """
     figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.5))
     for panel, (name, rows) in zip(axes[0], panels.items()):
-        _points(panel, rows)
+        _points(panel, rows, nothing[name])
         panel.set_title(name)
     _legend(figure, 5, fontsize=8)
     return figure
 
 
-def hero(rows: Rows, points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
+def hero(
+    rows: Rows, nothing: float, points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str
+) -> Figure:
     """The whole in one picture: the points of `stored_and_open` of one dataset, named, and beside them four t-SNE maps."""
     figure, axes = mosaic(title, caption, [["points", "points", "a", "b"], ["points", "points", "c", "d"]], size=(6.5, 3.9))
-    _points(axes["points"], rows)
+    _points(axes["points"], rows, nothing)
     for panel, (name, places) in zip((axes[key] for key in "abcd"), points.items()):
         _map(panel, places, labels, classes, size=3)
         label(panel, "t-SNE 1", "t-SNE 2", name)
@@ -127,13 +133,11 @@ def hero(rows: Rows, points: Mapping[str, np.ndarray], labels: Tensor, classes: 
     figure.legend(*handles, loc="outside lower center", ncols=len(classes), **style)
     figure.draw_without_rendering()  # only now it is known where everything stands
     _name_rows(axes["points"], rows)
-    for panel, places in zip((axes[key] for key in "abcd"), points.values()):
-        _name_classes(panel, places, labels, classes, fontsize=6.5)
     return figure
 
 
-def _points(axes: Axes, rows: Rows) -> None:
-    """The rows of a study on `axes`, whiskers of one standard deviation."""
+def _points(axes: Axes, rows: Rows, nothing: float) -> None:
+    """The rows of a study on `axes`, whiskers of one standard deviation; a dotted line at the error of knowing nothing."""
     for name, measures in rows.items():
         error, linear = (np.asarray(measures[key], dtype=float) for key in ("error", "linear"))
         colour, marker = _STYLES[name]
@@ -151,6 +155,7 @@ def _points(axes: Axes, rows: Rows) -> None:
     if rows:
         axes.invert_xaxis()
         axes.margins(0.26, 0.12)
+        axes.axvline(nothing, color="grey", linestyle=":", linewidth=1)
     else:
         axes.text(0.5, 0.5, NO_STUDY, ha="center", va="center", transform=axes.transAxes)
     label(axes, "stored: error of a decoder (better →)", "laid open: linear probe (%)")
@@ -170,7 +175,7 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a line a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.35))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.1))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
@@ -226,6 +231,7 @@ def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, f
         if quantity in real:
             panel.axhline(real[quantity], color="black", linestyle=":", linewidth=1, label="real test images (median)")
         label(panel, "weight of the second image", quantity)
+        panel.yaxis.set_major_locator(MaxNLocator(4))
         panel.xaxis.label.set_size(8), panel.yaxis.label.set_size(7)
     _legend(figure, 2, fontsize=8)
     return figure

@@ -21,7 +21,7 @@ from latent.show import DOTS_PER_INCH, SHARPNESS
 from latent.show.tables import markdown
 from latent.store import files, results
 
-COLOURS, COMMON = 112, 16  # of a plot: no line or letter looks other than with all of them
+COLOURS, COMMON = 112, 112  # of a plot: no line, marker or letter looks other than with all of them
 
 
 def show(figure: Figure, name: str | None = None, beside: dict | None = None) -> None:
@@ -64,8 +64,7 @@ def _png(figure: Figure) -> bytes:
 
 def _with_palette(picture: Image.Image) -> Image.Image:
     """`picture` in all its colours if they are few, else in those most unlike each other and the commonest, so that greys stay grey."""
-    few = picture.getcolors(256)
-    if few:
+    if few := picture.getcolors(256):
         picture = picture.quantize(len(few), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     else:
         common = sorted(picture.getcolors(picture.width * picture.height), reverse=True)[:COMMON]

@@ -56,7 +56,9 @@ def _close(pictures: Tensor, rows: Sequence[str], columns: Sequence[str], title:
     figure = images(pictures, rows, columns, title, caption, size)
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     lines = 1 + max(name.count("\n") for name in columns)
-    figure.set_figheight(0.4 + 0.16 * lines + (size + 0.04) * len(rows))
+    longest = max(len(line) for name in rows for line in name.split("\n"))
+    width = max(0.2 + 0.075 * longest + (size + 0.04) * len(columns), 0.095 * len(title))
+    figure.set_size_inches(width, 0.4 + 0.16 * lines + (size + 0.04) * len(rows))
     return figure
 
 
@@ -97,7 +99,7 @@ def curves(records: Sequence[dict]) -> Figure:
     for record in records:
         classifier = record["curves"].get("classifier", record["curves"]["encoder"])
         axes[0, 1].plot(*_column(classifier, "validation_accuracy"), color=COLOURS[2], linewidth=1)
-    axes[0, 0].legend(loc="upper right", frameon=False)
+    axes[0, 0].legend(loc="upper right", frameon=False, fontsize=8, labelspacing=0.2, handlelength=1.2, borderaxespad=0.1)
     label(axes[0, 0], "epoch", "loss")
     label(axes[0, 1], "epoch", "accuracy (%)")
     for panel in axes[0]:
@@ -115,7 +117,7 @@ def _losses(axes: Axes, records: Sequence[dict]) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     ticks = [tick for tick in LogLocator(subs=(1, 2, 5)).tick_values(low, high) if low <= tick <= high]
-    axes.yaxis.set_major_locator(FixedLocator(ticks) if high > 5 * low else MaxNLocator(3))  # of a short stretch, even steps
+    axes.yaxis.set_major_locator(FixedLocator(ticks) if high > 5 * low else MaxNLocator(4))  # of a short stretch, even steps
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -153,7 +155,7 @@ def _name_title_rows(panel: Axes, names: Sequence[str]) -> None:
 def interpolation(decoded: Tensor, blended: Tensor, ends: Sequence[str]) -> Figure:
     """A walk between two images: decoded from interpolated latents, and the images themselves blended."""
     steps = len(decoded)
-    return images(
+    return _close(
         torch.stack([decoded, blended]),
         ["latent space", "pixel space"],
         [f"{k / (steps - 1):.2f}" for k in range(steps)],

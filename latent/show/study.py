@@ -29,11 +29,12 @@ _MEASURES = {
 }
 HEADER = ("learned by", "stored: MAE", *READERS.values(), "alignment", "uniformity", "effective rank")
 NOTE = (
-    "The study on {}, test images, seeds of each row: {}. Stored: mean absolute error of a decoder trained on the frozen latents. Laid "
-    "open: accuracy in percent of four readers. Alignment (mean squared distance of two views of an image, those of the MLP's training) "
-    "and uniformity, of normalised latents: Wang and Isola (2020), lower is better; effective rank: Roy and Vetterli (2007), at most 128."
+    "The study on {}, test images, seeds of each row: {}. Stored: mean absolute error of a decoder trained on the frozen latents; of the "
+    "best constant image: {:.4f}. Laid open: accuracy in percent of four readers. Alignment (mean squared distance of two views of an "
+    "image, those of the MLP's training) and uniformity, of normalised latents: Wang and Isola (2020), lower is better; effective rank: "
+    "Roy and Vetterli (2007), at most 128."
 )
-NOTE_AGAIN = "The study on {}, test images, seeds of each row: {}. The columns are those of [Table](#study-mnist)."
+NOTE_AGAIN = "The same on {}, columns as in [Table](#study-mnist); seeds of each row: {}; error of the best constant image: {:.4f}."
 
 Rows = dict[str, dict[str, list[float]]]
 

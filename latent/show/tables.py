@@ -29,7 +29,7 @@ SHORT_NOTE = (
     "{}. Accuracy in percent of the classifier on the three splits, and on test images of a linear probe and of kNN-5{}. Error: MAE of "
     "reconstructions. Mean ± standard deviation over seeds."
 )
-SIX_VIEWS = "; six views: of the classifier, its probabilities averaged over six views of each image"
+SIX_VIEWS = "; six views: probabilities averaged over six views of each image"
 
 WAYS = {
     "ae": "reconstruction",
@@ -124,8 +124,8 @@ def write_into(path: Path) -> None:
 SCORES = ("images", "space", "distances as in pixels", "kNN-5 among them %", "silhouette", "trustworthiness of the map")
 SCORES_NOTE = (
     "The spaces behind the maps, on the same 1,500 images, one seed of each encoder: rank correlation of the distances between images "
-    "with those between their pixels; accuracy of a vote of the five nearest others, and silhouette of the classes (Rousseeuw 1987), "
-    "both by cosine. Of the map itself: trustworthiness, how far its neighbours are true ones (Venna and Kaski 2001)."
+    "with those between their pixels; accuracy of a vote of the five nearest others; silhouette of the classes (Rousseeuw 1987); all "
+    "by Euclidean distance, as in t-SNE. Of the map itself: trustworthiness, how far its neighbours are true ones (Venna and Kaski 2001)."
 )
 
 

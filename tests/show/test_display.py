@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 from matplotlib import pyplot
-from PIL import Image
+from PIL import Image, ImageColor
 
 from latent.show import SHARPNESS, display, plots
 
@@ -76,6 +76,16 @@ def test_the_grid_stays_grey_behind_points_of_every_colour():
     grid = (pixels == 231).all(2)  # matplotlib's grey at the style's opacity
     shown = np.asarray(picture.convert("RGB"), dtype=int)[grid]
     assert grid.sum() > 5_000 and np.ptp(shown, axis=1).max() == 0 and np.abs(shown - 231).max() < 8
+
+
+def test_a_marker_keeps_its_colour_among_points_of_ten_others():
+    figure, axes = plots.canvas("a title", "a sentence")
+    axes[0, 0].scatter(*RANDOM.random((2, 1_500)), c=np.resize(plots.CLASS_COLOURS, 1_500), s=4)
+    for number, colour in enumerate(plots.COLOURS):
+        axes[0, 0].plot(number / 10, 1.2, "o", color=colour)
+    picture, _ = drawn(figure)
+    shown = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
+    assert {ImageColor.getrgb(colour) for colour in (*plots.COLOURS, *plots.CLASS_COLOURS)} <= shown
 
 
 @pytest.mark.parametrize("channels", [1, 3])
