@@ -191,9 +191,11 @@ def nearest(encoder: nn.Module, images: Tensor, known: Split, count: int) -> lis
 
 
 def nearest_among(points: Tensor, count: int) -> Tensor:
-    """For each of `points` (N, D), the positions (N, count) of the others nearest by cosine similarity, nearest first."""
-    unit = F.normalize(points, dim=1)
-    return (unit @ unit.T).fill_diagonal_(-2).topk(count).indices
+    """For each of `points` (N, D), the positions (N, count) of the others nearest by Euclidean distance, nearest first.
+
+    Of points of length one these are the nearest by cosine similarity.
+    """
+    return torch.cdist(points, points).fill_diagonal_(torch.inf).topk(count, largest=False).indices
 
 
 def confusions(predicted: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -227,8 +229,7 @@ def structure(points: Tensor, flat: np.ndarray, labels: Tensor, pixels: Tensor) 
     """What the eye looks for on a t-SNE map, measured: how far the distances are those of the images' `pixels`, kNN accuracy among the
     points themselves (%), silhouette, trustworthiness. All distances are Euclidean, as those that t-SNE keeps.
     """
-    near = torch.cdist(points, points).fill_diagonal_(torch.inf).topk(5, largest=False).indices
-    votes = labels[near].mode(1).values
+    votes = labels[nearest_among(points, 5)].mode(1).values
     return {
         "distances": distance_correlation(points, pixels),
         "knn": 100 * (votes == labels).float().mean().item(),

@@ -10,6 +10,7 @@ from scipy.spatial import distance
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
+from torch.nn import functional
 
 from latent import probe
 from latent.data import Split, load
@@ -158,11 +159,12 @@ def test_distances_are_correlated_as_scipy_correlates_them():
 
 def test_the_nearest_among_points_are_those_of_a_search_one_by_one():
     points = torch.randn(20, 5, generator=torch.Generator().manual_seed(0))
-    found = probe.nearest_among(points, 4)
+    found, turned = probe.nearest_among(points, 4), probe.nearest_among(functional.normalize(points, dim=1), 4)
     for one in range(20):
         others = [n for n in range(20) if n != one]
+        assert found[one].tolist() == sorted(others, key=lambda n: torch.dist(points[one], points[n]).item())[:4]
         near = sorted(others, key=lambda n: -torch.cosine_similarity(points[one], points[n], dim=0).item())
-        assert found[one].tolist() == near[:4]
+        assert turned[one].tolist() == near[:4]
 
 
 def test_effective_rank_of_a_line_and_of_a_ball():

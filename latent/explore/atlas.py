@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from latent import probe
 from latent.data import Dataset, Split
@@ -52,7 +53,7 @@ def survey(runs: Mapping[str, Run], sample: Split | None = None, maps: Mapping[s
     (data,) = datasets.values()
     sample = sample or probe.subset(data.test, SAMPLE)
     spaces = {name: _space(run, sample, (maps or {}).get(name)) for name, run in runs.items()}
-    return Atlas(data, sample, probe.nearest_among(sample.images.flatten(1).float(), NEIGHBOURS), spaces)
+    return Atlas(data, sample, _neighbours(sample.images.flatten(1).float()), spaces)
 
 
 def _space(run: Run, sample: Split, points: np.ndarray | None) -> Space:
@@ -61,7 +62,12 @@ def _space(run: Run, sample: Split, points: np.ndarray | None) -> Space:
     points = tsne.embed(latents) if points is None else points
     if points.shape != (len(sample), 2):
         raise ValueError(f"the map of {run.experiment} has the shape {points.shape}, not {(len(sample), 2)}: a point for each image")
-    return Space(networks, latents, points, probe.nearest_among(latents, NEIGHBOURS))
+    return Space(networks, latents, points, _neighbours(latents))
+
+
+def _neighbours(points: Tensor) -> Tensor:
+    """The positions (N, NEIGHBOURS) of the others nearest to each of `points` (N, D) by cosine similarity."""
+    return probe.nearest_among(F.normalize(points, dim=1), NEIGHBOURS)
 
 
 def unit_square(places: np.ndarray, points: np.ndarray) -> np.ndarray:
