@@ -41,7 +41,7 @@ def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 2, se
     shown = to_float(data.train.images[:count])
     generator = torch.Generator().manual_seed(seed)
     columns = [shown, *(F.interpolate(view(shown, views, generator), shown.shape[-2:]) for _ in range(draws))]
-    return _close(
+    return images(
         torch.stack(columns, 1),
         [data.classes[label] for label in data.train.labels[:count]],
         ["image", *(f"view {n + 1}" for n in range(draws))],
@@ -49,17 +49,6 @@ def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 2, se
         f"Left: {count} training images. Beside each, {draws} random views of it.",
         size=0.5,
     )
-
-
-def _close(pictures: Tensor, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, size: float) -> Figure:
-    """`images` with little between them: for print."""
-    figure = images(pictures, rows, columns, title, caption, size)
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-    lines = 1 + max(name.count("\n") for name in columns)
-    longest = max(len(line) for name in rows for line in name.split("\n"))
-    width = max(0.2 + 0.075 * longest + (size + 0.04) * len(columns), 0.095 * len(title))
-    figure.set_size_inches(width, 0.4 + 0.16 * lines + (size + 0.04) * len(rows))
-    return figure
 
 
 def network(networks: nn.ModuleDict, data: Dataset, experiment: str) -> Figure:
@@ -132,7 +121,7 @@ def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Data
     difference = (originals - decoded).abs()
     errors = zip(difference.mean((1, 2, 3)), (originals - reference).abs().mean((1, 2, 3)))
     names = [f"{data.classes[c]}\n{ours:.4f}\n{theirs:.4f}" for c, (ours, theirs) in zip(shown.labels, errors)]
-    figure = _close(
+    figure = images(
         torch.stack([originals, decoded, (3 * difference).clamp(max=1), reference]),
         ["image", "decoded", "|error| × 3", "PCA"],
         names,
@@ -155,7 +144,7 @@ def _name_title_rows(panel: Axes, names: Sequence[str]) -> None:
 def interpolation(decoded: Tensor, blended: Tensor, ends: Sequence[str]) -> Figure:
     """A walk between two images: decoded from interpolated latents, and the images themselves blended."""
     steps = len(decoded)
-    return _close(
+    return images(
         torch.stack([decoded, blended]),
         ["latent space", "pixel space"],
         [f"{k / (steps - 1):.2f}" for k in range(steps)],
@@ -231,7 +220,7 @@ def hardest(probabilities: Tensor, data: Dataset, count: int = 10) -> Figure:
     believed = probabilities.gather(1, data.test.labels[:, None])[:, 0]
     worst = believed.argsort()[:count]
     pairs = zip(data.test.labels[worst], probabilities[worst].argmax(1))
-    return _close(
+    return images(
         to_float(data.test.images[worst])[None],
         ["test"],
         [f"{data.classes[true]}\nas {data.classes[taken]}" for true, taken in pairs],
@@ -248,7 +237,7 @@ def neighbours(queries: Split, found: Sequence[Split], data: Dataset, experiment
     """
     pictures = [torch.cat([image[None], near.images]) for image, near in zip(queries.images, found)]
     counts = [(near.labels == asked).sum() for asked, near in zip(queries.labels, found)]
-    figure = _close(
+    figure = images(
         torch.stack(pictures) / 255,
         [f"{data.classes[asked]}\n{count} of {len(near)}" for asked, count, near in zip(queries.labels, counts, found)],
         ["test", "nearest", *(str(n) for n in range(2, len(found[0]) + 1))],

@@ -157,7 +157,7 @@ def heatmap(
 
 
 def images(pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], title: str, caption: str, size: float = 0.85) -> Figure:
-    """A labelled grid of images.
+    """A labelled grid of images, close together.
 
     `pictures`: (rows, columns, height, width) or (rows, columns, channels, height, width), pixels in [0, 1].
     `size`: inches of one image. Raises ValueError where labels and pictures do not match.
@@ -165,8 +165,10 @@ def images(pictures: np.ndarray, rows: Sequence[str], columns: Sequence[str], ti
     pictures = np.asarray(pictures, dtype=float)
     if pictures.shape[:2] != (len(rows), len(columns)):
         raise ValueError(f"pictures of shape {pictures.shape[:2]} do not match {len(rows)} rows and {len(columns)} columns")
-    width = max(1.3 + size * len(columns), 0.095 * len(title))  # a narrow panel still has to hold its title
-    figure, axes = canvas(title, caption, len(columns), len(rows), (width, 0.9 + (size + 0.06) * len(rows)))
+    longest, lines = max(len(line) for name in rows for line in name.split("\n")), 1 + max(name.count("\n") for name in columns)
+    width = max(0.2 + 0.075 * longest + (size + 0.04) * len(columns), 0.095 * len(title))  # a narrow panel still has to hold its title
+    figure, axes = canvas(title, caption, len(columns), len(rows), (width, 0.4 + 0.16 * lines + (size + 0.04) * len(rows)))
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             picture = pictures[i, j] if pictures.ndim == 4 else pictures[i, j].transpose(1, 2, 0).squeeze()
