@@ -61,7 +61,12 @@ def claims(markdown: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
 def agree(written: str, value: Decimal) -> bool:
     """Whether `value`, which has at least as many digits behind the point, rounds to the number that is written."""
     said = decimal(written)
-    return said.as_tuple().exponent >= value.as_tuple().exponent and abs(value - said) <= Decimal(5).scaleb(said.as_tuple().exponent - 1)
+    return digits(said) >= digits(value) and abs(value - said) <= Decimal(5).scaleb(said.as_tuple().exponent - 1)
+
+
+def digits(value: Decimal) -> int:
+    """Less, the more digits stand behind the point."""
+    return value.as_tuple().exponent
 
 
 def decimal(text: str) -> Decimal:
@@ -70,14 +75,15 @@ def decimal(text: str) -> Decimal:
 
 def printed(notebook) -> Known:
     """Every number that stands as text among the outputs of `notebook`."""
-    known = Known()
+    single, pairs = [], []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = {"text/plain": output.text} if output.output_type == "stream" else output.get("data", {})
             for text in (data[mime] for mime in ("text/markdown", "text/plain", "text/latex") if mime in data):
-                known.single |= {decimal(number) for number in re.findall(NUMBER, text)}
-                known.pairs |= {(decimal(a), decimal(b)) for a, b in re.findall(PAIR, text)}
-    return known
+                single += [decimal(number) for number in re.findall(NUMBER, text)]
+                pairs += [(decimal(a), decimal(b)) for a, b in re.findall(PAIR, text)]
+    # 43.80 equals 43.8: a set keeps the first, so the ones with the most digits come first
+    return Known(set(sorted(single, key=digits)), set(sorted(pairs, key=lambda pair: digits(pair[0]) + digits(pair[1]))))
 
 
 def stored(folder: Path, dataset: str = "") -> Known:
