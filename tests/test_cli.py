@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers import ROOT
@@ -134,10 +135,12 @@ def test_freeze_seeds_makes_all_generators_repeat():
 
 
 def test_plot_tsne_takes_anybodys_encoder_and_loader(tmp_path, monkeypatch):
+    from latent.show import tsne
     from utils import plot_tsne
 
     monkeypatch.chdir(tmp_path)
     images, labels = torch.rand(60, 3, 8, 8), torch.arange(60) % 3
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.Dropout(0.5))
-    plot_tsne(encoder, DataLoader(TensorDataset(images, labels), batch_size=16), "cpu")
+    maps = plot_tsne(encoder, DataLoader(TensorDataset(images, labels), batch_size=16), "cpu")
+    assert np.array_equal(maps["image"], tsne.embed(images)) and np.array_equal(maps["latent"], tsne.embed(encoder(images)))
     assert (tmp_path / "latent_tsne.png").stat().st_size > 5_000 and (tmp_path / "image_tsne.png").stat().st_size > 5_000

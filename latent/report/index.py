@@ -42,7 +42,7 @@ def _of_each(notebooks: tuple[str, ...], what: str) -> list[str]:
 
 
 SIX = _told(ALL, "six-measures", "six-measures-cifar")
-CHOICES = _in(ENCODERS, "Choices") + _told(ALL, "six-recipes", "six-views")
+CHOICES = _in(ENCODERS, "Choices") + _in(COMPARISON, "The six side by side") + _told(ALL, "six-recipes", "six-views")
 VERDICT = _in(COMPARISON, "Verdict")
 READING = _in(COMPARISON, "What the maps say")
 MAPS = _drawn(ALL, "tsne-mnist", "tsne-cifar")
@@ -75,7 +75,7 @@ def cover(report: NotebookNode) -> NotebookNode:
     """
     check_answers(set(_identifiers(report)))
     lines = [
-        f"## {TITLE}\n\nEvery number is a link. Every plot has axis labels and a grid.\n",
+        f"## {TITLE}\n\nEvery number is a link. Every chart has axis labels and a grid, every row of images its names.\n",
         f"| Section | What is asked | {' | '.join(COLUMNS)} |",
         f"|:{'-' * 6}|:{'-' * 48}|:{'-' * 8}|:{'-' * 8}|:{'-' * 8}|",  # the dashes are the columns' widths
     ]

@@ -71,12 +71,17 @@ def flat(values: dict, before: str = "") -> dict[str, object]:
     return {place: value for pair in pairs for place, value in pair.items()}
 
 
-HEADER = ["trial", "images × epochs", "accuracy %", "error", "decision", "what was tried: what came of it"]
+HEADER = ["trial", "images × epochs", "accuracy %", "linear %", "error", "decision", "what was tried: what came of it"]
 
 
 def rows(name: str) -> list[list[str]]:
     """The trials of an experiment as rows of a table under HEADER, numbered as in the log."""
     return [[str(number), *_cells(row)] for number, row in enumerate(read()) if _is_of(row, name)]
+
+
+def of_study() -> list[list[str]]:
+    """The trials of all rows of the study, as `rows` has them."""
+    return [[str(number), *_cells(row)] for number, row in enumerate(read()) if row["scale"] == "study"]
 
 
 def _is_of(row: dict, name: str) -> bool:
@@ -85,7 +90,7 @@ def _is_of(row: dict, name: str) -> bool:
 
 
 def _cells(row: dict) -> list[str]:
-    digits = {"validation_accuracy": 2, "validation_mae": 4}
+    digits = {"validation_accuracy": 2, "validation_linear_accuracy": 2, "validation_mae": 4}
     measures = [f"{row[name]:.{count}f}" if name in row else "–" for name, count in digits.items()]
     return [f"{row['images']:,} × {row['recipe']['encoder']['epochs']}", *measures, row["decision"], row["reason"]]
 

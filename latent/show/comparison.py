@@ -47,7 +47,7 @@ NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
     """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
     rows = -(-len(points) // 2)
-    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.9, 0.5 + 1.6 * rows))
+    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(5.2, 0.5 + 2.05 * rows))
     for panel, (name, places) in zip(axes.flat, points.items()):
         _map(panel, places, labels, classes, size=5)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
@@ -64,9 +64,9 @@ def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str
 def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], size: float) -> None:
     """One map on `axes`: both axes of one scale, since distances on it are compared; no tick labels, since they mean nothing."""
     scatter(axes, places, labels, classes, size)
-    axes.set(xticklabels=[], yticklabels=[], aspect="equal")
-    axes.set_adjustable("datalim")
-    axes.margins(0.05)
+    middle, half = (places.max(0) + places.min(0)) / 2, 0.54 * np.ptp(places, axis=0).max()
+    (left, low), (right, high) = middle - half, middle + half
+    axes.set(xticklabels=[], yticklabels=[], aspect="equal", xlim=(left, right), ylim=(low, high))
 
 
 def _name_classes(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], fontsize: float) -> None:
@@ -130,7 +130,7 @@ def hero(
             text.set_size(size)
     handles = axes["a"].get_legend_handles_labels()
     style = {"fontsize": 7.5, "markerscale": 3, "handletextpad": 0, "columnspacing": 0.6, "frameon": False}
-    figure.legend(*handles, loc="outside lower center", ncols=len(classes), **style)
+    figure.legend(*handles, loc="outside lower right", ncols=-(-len(classes) // 2), **style)  # below the maps alone
     figure.draw_without_rendering()  # only now it is known where everything stands
     _name_rows(axes["points"], rows)
     return figure
@@ -174,15 +174,15 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
-    """Accuracy by readers of growing power, a line a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.1))
+    """Accuracy by readers of growing power, a marker a row of the study, a panel a dataset."""
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.6))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
-            places = np.arange(len(READERS)) + 0.07 * (number - (len(shown) - 1) / 2)  # whiskers beside one another
-            style = dict(zip(("color", "marker"), _STYLES[row])) | {"linewidth": 1.2, "markersize": 4, "capsize": 2}
+            places = np.arange(len(READERS)) + 0.13 * (number - (len(shown) - 1) / 2)  # beside one another
+            style = dict(zip(("color", "marker"), _STYLES[row])) | {"linestyle": "", "markersize": 5, "capsize": 2}
             panel.errorbar(places, values.mean(1), _deviation(values), label=row, **style)
-        panel.set_xticks(range(len(READERS)), list(READERS.values()))
+        panel.set_xticks(range(len(READERS)), [name.replace(" + ", "\n+ ") for name in READERS.values()])
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
     _legend(figure, 5, fontsize=8)
     return figure
@@ -222,7 +222,7 @@ def _legend(figure: Figure, columns: int, loc: str = "outside lower center", **s
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.3 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.5 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
         for aside, (way, values), (colour, style) in zip((-0.015, 0, 0.015), ways.items(), _WAYS):
             low, middle, high = np.percentile(values, (25, 50, 75), axis=0)

@@ -87,9 +87,9 @@ def _word(layer: nn.Module) -> str:
         case ResidualPair():
             return "residual pair"
         case nn.PixelUnshuffle(downscale_factor=side):
-            return f"fold {side}×{side}"
+            return f"space-to-depth {side}×{side}"
         case nn.PixelShuffle(upscale_factor=side):
-            return f"unfold {side}×{side}"
+            return f"depth-to-space {side}×{side}"
         case nn.Conv2d(kernel_size=(side, _)):
             return f"conv {side}×{side}"
         case nn.MaxPool2d() | nn.AdaptiveMaxPool2d():

@@ -47,7 +47,7 @@ def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 2, se
         ["image", *(f"view {n + 1}" for n in range(draws))],
         f"{data.title}: what the encoder is shown",
         f"Left: {count} training images. Beside each, {draws} random views of it.",
-        size=0.5,
+        size=0.54,
     )
 
 
@@ -58,8 +58,9 @@ def network(networks: nn.ModuleDict, data: Dataset, experiment: str) -> Figure:
     encoder, latent = drawing.steps(networks["encoder"].eval(), image)
     ways = {names[name]: drawing.steps(networks[name].eval(), latent)[0] for name in names if name != "encoder"}
     figure, axes = canvas(
-        f"{data.title} by {way(experiment)}: the networks",
-        "Boxes: feature maps, channels and sides below; bars: vectors. On the lines: layers, but for BatchNorm, ReLU, dropout.",
+        f"{data.title}, {way(experiment)}: the networks",
+        f"Networks of {data.title}, {way(experiment)}. Boxes: feature maps, channels and sides below; bars: vectors. On the lines: layers, "
+        "but for BatchNorm, ReLU, dropout.",
     )
     right, top, bottom = drawing.draw(axes[0, 0], (names["encoder"], [drawing.Step("", (data.channels, data.side)), *encoder]), ways)
     width, height = max(right + 0.26, 0.095 * len(figure.get_suptitle())), top - bottom + 0.26
@@ -77,13 +78,14 @@ def curves(records: Sequence[dict]) -> Figure:
     first, last = records[0], [record["curves"]["encoder"][-1] for record in records]
     ends = [f"{np.mean([row[key] for row in last]):.4f}" for key in ("train_loss", "validation_loss")]
     figure, axes = canvas(
-        f"{first['data']['title']} by {way(first['experiment'])}: training",
+        f"{first['data']['title']}, {way(first['experiment'])}: training",
         f"Left: the loss of the encoder's training by epoch (logarithmic axis), at the end {ends[0]} in training and {ends[1]} in "
         f"validation. Right: accuracy of the classifier on validation images. "
         f"{'One seed.' if len(records) == 1 else f'A line for each of {len(records)} seeds.'}",
         columns=2,
         size=(6.6, 1.55),
     )
+    figure.get_layout_engine().set(wspace=0.06)
     _losses(axes[0, 0], records)
     for record in records:
         classifier = record["curves"].get("classifier", record["curves"]["encoder"])
@@ -104,11 +106,21 @@ def _losses(axes: Axes, records: Sequence[dict]) -> None:
             shown = _column(record["curves"]["encoder"], key)
             axes.plot(*shown, color=colour, label=name if number == 0 else None, linewidth=1)
     axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in LogLocator(subs=(1, 2, 5)).tick_values(low, high) if low <= tick <= high]
-    axes.yaxis.set_major_locator(FixedLocator(ticks) if high > 5 * low else MaxNLocator(4))  # of a short stretch, even steps
+    ticks = _ticks(*axes.get_ylim())
+    axes.set_ylim(ticks[0], ticks[-1])
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _ticks(low: float, high: float) -> np.ndarray:
+    """Round numbers for a logarithmic axis, from below `low` to above `high`: 1, 2, 5, 10 …; even steps of a short stretch."""
+    if high > 3 * low:
+        decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+        ticks = np.outer(decades, (1, 2, 5)).flatten()
+    else:
+        ticks = MaxNLocator(4).tick_values(low, high)
+    return ticks[np.flatnonzero(ticks <= low)[-1] : np.flatnonzero(ticks >= high)[0] + 1]
 
 
 def _column(rows: Sequence[dict], key: str) -> tuple[list[float], list[float]]:
@@ -128,7 +140,7 @@ def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Data
         f"{data.title}: images and reconstructions",
         "Random test images (seed 0), what the decoder makes of their 128 numbers, three times the absolute difference, and what 128 "
         "principal components give. Above each: its class, and the mean absolute errors of the decoder and of PCA.",
-        size=0.5,
+        size=0.74,
     )
     _name_title_rows(figure.axes[0], ["error", "PCA's error"])
     return figure
@@ -199,13 +211,14 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
         f"{data.title}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
         f"Seed 0. The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(5.4, 2.4),
+        size=(4.9, 3.9),
     )
-    axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100)
     for (row, column), value in np.ndenumerate(share):
         if value >= 0.05:
-            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color="white" if value > 50 else "black")
-    axes[0, 0].set_xticks(range(count), [str(c) for c in classes], rotation=45 if max(map(len, classes)) > 2 else 0)
+            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7, color="white" if value > 50 else "black")
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, classes)) > 2 else {}
+    axes[0, 0].set_xticks(range(count), [str(c) for c in classes], **turned)
     axes[0, 0].set_yticks(range(count), [str(c) for c in classes])
     label(axes[0, 0], "predicted class", "true class")
     axes[0, 0].grid(False)
@@ -241,10 +254,10 @@ def neighbours(queries: Split, found: Sequence[Split], data: Dataset, experiment
         torch.stack(pictures) / 255,
         [f"{data.classes[asked]}\n{count} of {len(near)}" for asked, count, near in zip(queries.labels, counts, found)],
         ["test", "nearest", *(str(n) for n in range(2, len(found[0]) + 1))],
-        f"{data.title} by {way(experiment)}: nearest neighbours in latent space",
+        f"{data.title}, {way(experiment)}: nearest neighbours in latent space",
         "Random test images (seed 1), and of 10,000 training images those whose latents are nearest, by cosine similarity; on the left, "
         "how many are of the test image's class. Framed in red, with their class below: those of another.",
-        size=0.38,
+        size=0.48,
     )
     grid = np.array(figure.axes).reshape(len(found), -1)
     for row, asked, near in zip(grid, queries.labels, found):

@@ -62,7 +62,7 @@ SIDE_BY_SIDE = {  # what tells recipes apart, by its place: what it is called
     "encoder.settle": "statistics settle",
     "widths": "channels",
     "depth": "residual pairs",
-    "folds": "folded patches",
+    "folds": "space-to-depth",
     "grid": "last map",
     "temperature": "temperature",
     "encoder.label_smoothing": "label smoothing",
@@ -85,8 +85,8 @@ def recipes_table(names: Sequence[str]) -> None:
         "of it. Warm-up: the share of the steps in which the rate rises; then it falls linearly to zero. Muon (momentum 0.6, three "
         "Newton–Schulz steps, each kernel kept at the norm of the root of its outputs) moves the weights that a BatchNorm follows "
         "(convolutions, and the projection head's first layer), AdamW all others. Statistics settle: the share of the "
-        "epochs after which BatchNorm's running statistics stay. Folded patches and the last map: their sides. Hidden layers, dropout: of "
-        "the classifier."
+        "epochs after which BatchNorm's running statistics stay. Space-to-depth: by patches of these sides. Last map: its side. Hidden "
+        "layers, dropout: of the classifier."
     )
     display.table(header, [row for row in body if len(set(row[1:])) > 1], note, "six-recipes")
 
@@ -121,11 +121,11 @@ def views_table(names: Sequence[str]) -> None:
 
 WORDS = {
     "widths": "channels of the encoder's stages",
-    "folds": "patches that the encoder folds into channels, their sides",
+    "folds": "space-to-depth, sides of the patches that become channels",
     "depth": "residual pairs in a stage",
     "grid": "side of the map that the linear layer sees",
     "latent": "numbers in the latent",
-    "decoder_folds": "patches that the decoder unfolds, their sides",
+    "decoder_folds": "depth-to-space of the decoder, sides of the patches",
     "decoder_widths": "channels of the decoder's stages",
     "sigmoid": "a sigmoid at the decoder's end",
     "together": "views that input and target share",
@@ -237,11 +237,15 @@ def trials_table(name: str, group: str = "", numbers: Collection[int] | None = N
     Where nothing was tried the table says so: what refers to it still finds it.
     """
     chosen = [row for row in trials.rows(name) if numbers is None or int(row[0]) in numbers]
-    about = f"{in_words(find_recipe(name, default_scale()).dataset)} by {tables.way(name)}{group and f', {group}'}"
-    note = f"{about}: trials of one seed, judged on validation images, by their number in results/trials.json."
-    if trained_with(find_recipe(name, default_scale())) != "classifier" and any(int(row[0]) <= 29 for row in chosen):
-        note += " Up to trial 29 the classifier saw one view of each image, later four."
+    about = f"{in_words(find_recipe(name, default_scale()).dataset)}, {tables.way(name)}{group and f', {group}'}"
+    note = f"{about}: trials, by their numbers in results/trials.json, judged on validation images."
     display.table(*tables.filled(trials.HEADER, chosen or [NOTHING_TRIED]), note, f"{name}-{group or 'trials'}")
+
+
+def study_trials_table() -> None:
+    """Show what was tried of the controlled study, on validation, as table `study-trials`."""
+    note = "The controlled study on CIFAR-10: trials, judged on validation images, by their numbers in results/trials.json."
+    display.table(*tables.filled(trials.HEADER, trials.of_study() or [NOTHING_TRIED]), note, "study-trials")
 
 
 LENGTHS = {  # the panels of `lengths_figure`, by name and quantity: the data set, the measure

@@ -49,21 +49,23 @@ def test_every_row_and_every_effect_of_the_study_is_printed_as_it_is_stored(prin
         assert set(rows) == set(study.TITLES.values())
         for _, *cells in study.table(rows):
             assert " ".join(cells).replace("-", "−") in printed
-    for change, *cells in study.effects_table({"MNIST": study.read("mnist"), "CIFAR-10": study.read("cifar")})[1]:
-        assert " ".join(cells).replace("-", "−") in printed, change
+        effects = study.effects(rows)
+        assert len(effects) == len(study.EFFECTS)
+        for change, *cells in effects:
+            assert f"{change} {' '.join(cells)}".replace("-", "−") in printed.replace("-", "−"), change
 
 
 def test_every_trial_is_printed_as_it_was_logged(printed):
-    tried = [(number, row) for number, row in enumerate(trials.read()) if row["scale"] == "cpu"]  # one of the study has no table
-    for number, row in tried:
-        measured = [f"{row[name]:.{digits}f}" for name, digits in (("validation_accuracy", 2), ("validation_mae", 4)) if name in row]
+    digits = {"validation_accuracy": 2, "validation_linear_accuracy": 2, "validation_mae": 4}
+    for number, row in enumerate(trials.read()):
+        measured = [f"{row[name]:.{count}f}" for name, count in digits.items() if name in row]
         trained = rf"{row['images']:,} × {row['recipe']['encoder']['epochs']}"
-        line = rf"\b{number} {trained} (?:– )?{' '.join(map(re.escape, measured))} (?:– )?{row['decision']}"
+        line = rf"\b{number} {trained} (?:– )*{' (?:– )?'.join(map(re.escape, measured))} (?:– )*{row['decision']}"
         assert re.search(line, printed), line
 
 
 # A notebook's cells that compute with images or weights, and those that print code.
-WITH_IMAGES = re.compile(r"\b(?:probe|tsne|explore|interpolation)\.\w+\(|\bdisplay\.source\(")
+WITH_IMAGES = re.compile(r"\b(?:probe|tsne|explore|interpolation)\.\w+\(|\b(?:display\.source|plot_tsne)\(")
 WITH_WIDGETS = re.compile(r"\bexplore\.|display\.source")
 NUMBER = re.compile(r"[-+−]?\d[\d,]*(?:\.\d+)?")
 SIZES = {"mnist": (55_000, 5_000, 10_000), "cifar10": (45_000, 5_000, 10_000)}

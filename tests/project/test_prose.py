@@ -51,6 +51,10 @@ def test_what_was_measured_may_be_said_to_any_rounding(results, prose):
     assert complaints(results, prose, "| a | b |\n|---|---|\n| 0.3333 | -2.57 |", "in all 1,234.5") == []
 
 
+def test_a_number_that_is_also_printed_with_fewer_digits_is_found(results):
+    assert complaints(results, "It has 43.80 and 12.50 ± 0.10.", "43.8", "43.80, 12.5 ± 0.1", "12.50 ± 0.10", "43.8") == []
+
+
 @pytest.mark.parametrize(
     ("prose", "number"),
     [

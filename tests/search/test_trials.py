@@ -38,11 +38,17 @@ def test_a_row_is_open_until_somebody_decides_and_says_why(capsys):
     first, second = trials.rows("mnist-ae")
     assert first[:2] == ["0", "200 × 1"] and first[-2:] == ["open", ""]
     assert second[:2] == ["1", "200 × 2"] and second[-2:] == ["kept", "half the error, and twice the time"]
-    assert trials.rows("cifar-ae") == []
+    assert trials.rows("cifar-ae") == trials.of_study() == []
     for row, reason, told in (("2", "why", "no row 2; the log has rows 0 to 1"), ("0", " ", "with the reason in words")):
         assert cli.main(["decide", row, "dropped", reason]) == 2
         assert told in capsys.readouterr().err
     assert [row["decision"] for row in trials.read()] == ["open", "kept"]
+
+
+def test_trials_of_the_study_stand_together_and_in_no_table_of_a_recipe():
+    for name in ("mnist-ae", "mnist-contrastive"):
+        trials.run(name, find_recipe(name, "tiny"), {"encoder.epochs": "1"}, CPU, images=200, scale="study")
+    assert [row[:2] for row in trials.of_study()] == [["0", "200 × 1"], ["1", "200 × 1"]] and trials.rows("mnist-ae") == []
 
 
 def test_a_trial_counts_by_its_epochs_only_where_nothing_else_and_no_image_differs():

@@ -28,7 +28,7 @@ DRAWINGS = {
     "hero": lambda: comparison.hero(rows(), 0.2, {name: PLACES for name in "abcd"}, LABELS, CLASSES, "all", "a sentence"),
     "readers": lambda: comparison.readers({"A": rows(), "B": {}}, ("PCA", "contrast"), "readers", "a sentence"),
     "lengths": lambda: comparison.lengths(
-        {("A", "%"): {"contrast": {4: [68.0], 32: [77.0, 76.0]}}, ("B", "error"): {"reconstruction": {16: [0.04]}}}, "lengths", "a sentence"
+        {("A", "%"): {"contrast": {4: [68.0], 32: [77.0, 76.0]}}, ("B", "error"): {"autoencoder": {16: [0.04]}}}, "lengths", "a sentence"
     ),
     "walks": lambda: comparison.walks(
         {q: {"w": GENERATOR.random((5, 3))} for q in ("a", "b", "c", "d")}, {"a": 0.5}, "walks", "a sentence"
@@ -108,8 +108,9 @@ def test_one_legend_names_every_class_of_the_maps():
     (legend,) = drawn.legends
     assert [text.get_text() for text in legend.get_texts()] == CLASSES and len(drawn.axes) == 4
     first, second, third, fourth = (axes.get_window_extent() for axes in drawn.axes)
-    assert first.x1 < second.x0 and third.y1 < first.y0 and first.x0 == third.x0 and second.y0 == first.y0 and fourth.x0 == second.x0
-    assert first.width > first.height and max(box.x1 for box in (second, fourth)) < legend.get_window_extent().x0
+    assert first.x1 < second.x0 and third.y1 < first.y0 and second.y0 == pytest.approx(first.y0)
+    assert (first.x0, second.x0) == pytest.approx((third.x0, fourth.x0)) and first.width == pytest.approx(first.height)  # square
+    assert max(box.x1 for box in (second, fourth)) < legend.get_window_extent().x0
     pyplot.close(drawn)
 
 

@@ -198,7 +198,11 @@ STAGES = [["whitened", "2×2", "patches"], *[["conv 3×3", "max pool", "conv 3×
 @pytest.mark.parametrize(
     ("name", "there", "back"),
     [
-        ("mnist-ae", [["fold 4×4", "conv 3×3", "residual pair"], ["linear"]], [["linear"], ["residual pair", "conv 3×3", "unfold 4×4"]]),
+        (
+            "mnist-ae",
+            [["space-to-depth 4×4", "conv 3×3", "residual pair"], ["linear"]],
+            [["linear"], ["residual pair", "conv 3×3", "depth-to-space 4×4"]],
+        ),
         ("mnist-guided", STAGES, []),
         (
             "cifar-contrastive",
@@ -228,7 +232,7 @@ def test_what_is_hardest_comes_first_with_what_it_is_taken_for(drawn):
 def test_only_neighbours_of_another_class_are_framed_and_named(drawn):
     data = load("mnist")
     shown, near = probe.subset(data.test, 5), [probe.subset(data.train, 7, n) for n in range(5)]
-    assert drawn["neighbours"].get_suptitle() == f"{data.title} by reconstruction: nearest neighbours in latent space"
+    assert drawn["neighbours"].get_suptitle() == f"{data.title}, autoencoder: nearest neighbours in latent space"
     for row, asked, found in zip(np.array(drawn["neighbours"].axes).reshape(5, 8), shown.labels, near):
         other = [bool(label != asked) for label in found.labels]
         assert [panel.spines["top"].get_visible() for panel in row] == [False, *other]
@@ -250,9 +254,7 @@ def test_a_caption_of_confusions_names_the_commonest(drawn):
 def test_curves_say_where_they_end():
     ends = [{"epoch": 1, "train_loss": loss, "validation_loss": 2 * loss, "validation_accuracy": 90} for loss in (0.25, 0.5)]
     figure = figures.curves([record([end]) for end in ends])
-    assert "0.3750 in training and 0.7500 in validation" in figure.get_label() and figure.get_suptitle().startswith(
-        "MNIST by reconstruction"
-    )
+    assert "0.3750 in training and 0.7500 in validation" in figure.get_label() and figure.get_suptitle().startswith("MNIST, autoencoder")
     pyplot.close(figure)
 
 

@@ -89,8 +89,8 @@ def test_what_was_measured_stands_in_words_a_line_an_experiment(shown, monkeypat
         results.write(name, 0, made(name, 0, {"test_accuracy": accuracy, "test_mae": 0.0123}), None)
     notebook.measures_table(["mnist-ae", "mnist-pca"])
     header, _, ours, theirs = shown[0].splitlines()
-    assert "six views" not in header and ours.startswith("| reconstruction") and "97.50" in ours and "0.0123" in ours
-    assert theirs.startswith("| PCA, no training") and "91.25" in theirs
+    assert "six views" not in header and ours.startswith("| autoencoder") and "97.50" in ours and "0.0123" in ours
+    assert theirs.startswith("| PCA |") and "91.25" in theirs
 
 
 def test_recipes_stand_side_by_side_with_a_dash_where_a_value_is_not_used(shown, monkeypatch):
@@ -98,13 +98,13 @@ def test_recipes_stand_side_by_side_with_a_dash_where_a_value_is_not_used(shown,
     names = ["mnist-ae", "cifar-guided", "cifar-contrastive"]
     notebook.recipes_table(names)
     header, _, *lines = shown[0].splitlines()
-    assert header == "|  | MNIST, reconstruction | CIFAR-10, classification | CIFAR-10, contrast |"
+    assert header == "|  | MNIST, autoencoder | CIFAR-10, guided | CIFAR-10, contrast |"
     cells = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ")[1:] for line in lines}
     recipes = [RECIPES["cpu"][name] for name in names]
     assert cells["epochs"] == [str(recipe.encoder.epochs) for recipe in recipes]
     assert cells["temperature"] == ["–", "–", str(recipes[2].temperature)]
     assert cells["label smoothing"] == ["–", str(recipes[1].encoder.label_smoothing), "–"]
-    assert cells["last map"][0] == "–" and cells["folded patches"][1:] == ["–", "–"]
+    assert cells["last map"][0] == "–" and cells["space-to-depth"][1:] == ["–", "–"]
     assert cells["statistics settle"] == [str(recipes[0].encoder.settle), "–", "–"]
     assert cells["dropout"] == [str(recipes[0].dropout), "–", str(recipes[2].dropout)]
     assert "optimizer" not in cells and "In all: optimizer Muon, " in shown[1]
@@ -115,15 +115,15 @@ def test_the_views_of_each_training_are_told_once(shown, monkeypatch):
     notebook.views_table(["mnist-ae", "mnist-guided", "cifar-ae", "cifar-guided", "cifar-contrastive"])
     lines = [line.strip("| ").split(" | ") for line in shown[0].splitlines()[2:]]
     assert [name for name, _ in lines] == [
-        "MNIST, reconstruction",
-        "MNIST, classifier on frozen latents; classification",  # shifted, turned, cropped and stretched alike
-        "CIFAR-10, reconstruction",
+        "MNIST, autoencoder",
+        "MNIST, classifier on frozen latents; guided",  # shifted, turned, cropped and stretched alike
+        "CIFAR-10, autoencoder",
         "CIFAR-10, classifier on frozen latents",
-        "CIFAR-10, classification",
+        "CIFAR-10, guided",
         "CIFAR-10, contrast",
     ]
     recipes = RECIPES["cpu"]
     told = dict(lines)
-    assert told["CIFAR-10, reconstruction"] == notebook.in_words(recipes["cifar-ae"].together)
+    assert told["CIFAR-10, autoencoder"] == notebook.in_words(recipes["cifar-ae"].together)
     assert told["CIFAR-10, classifier on frozen latents"] == notebook.in_words(recipes["cifar-contrastive"].classifier.views)
     assert "24 × 24" in told["CIFAR-10, contrast"] and "10% of the circle" in told["CIFAR-10, contrast"]

@@ -26,5 +26,5 @@ def test_columns_of_which_no_row_says_anything_are_left_out():
 
 
 def test_an_experiment_is_named_by_how_its_encoder_learned():
-    assert [tables.way(name) for name in ("mnist-ae", "cifar-contrastive-labels")] == ["reconstruction", "contrast, labels"]
-    assert tables.way("mnist-pca") == "PCA, no training" and len(tables.SHORT) == len(tables.HEADER) == len(tables.row("x", []))
+    assert [tables.way(name) for name in ("mnist-ae", "cifar-contrastive-labels")] == ["autoencoder", "contrast, labels"]
+    assert tables.way("mnist-pca") == "PCA" and len(tables.SHORT) == len(tables.HEADER) == len(tables.row("x", []))
