@@ -13,11 +13,12 @@ from latent.report.merge import check_run, lift, merge
 from latent.store import files
 
 WET_TITLE = "Six encoders, one latent dimension"
-APPENDIX = """# Appendix: what was tried
+APPENDIX = """# Appendix: trials and recipes
 
 The trials that chose values, each of one seed where nothing else is said. Epochs are those of the encoder. *Kept*: what later trials
 started from, and in the end the recipe; *dropped*: not taken; *open*: not decided. Chapters 1 to 6 draw the conclusions; where they say
-"not tried", they mean in none of these trials. Six early searches, too short to decide anything, are left out."""
+"not tried", they mean in none of these trials. Six early searches, too short to decide anything, are left out. Before the trials of the
+study stand the recipes of the six."""
 COURSE = "Deep Learning on Computational Accelerators, 236781"
 DRY = {"dry": "dry.pdf", "project_2024": "project_2024.pdf", "summary_questions": "summary_questions.pdf"}  # notebook → PDF
 

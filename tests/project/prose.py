@@ -61,7 +61,7 @@ def claims(markdown: str) -> Iterator[tuple[str, tuple[str, ...], bool]]:
 def agree(written: str, value: Decimal) -> bool:
     """Whether `value`, which has at least as many digits behind the point, rounds to the number that is written."""
     said = decimal(written)
-    return digits(said) >= digits(value) and abs(value - said) <= Decimal(5).scaleb(said.as_tuple().exponent - 1)
+    return digits(said) >= digits(value) and abs(value - said) <= Decimal(5).scaleb(digits(said) - 1)
 
 
 def digits(value: Decimal) -> int:
