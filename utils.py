@@ -25,7 +25,7 @@ def plot_tsne(model: nn.Module, dataloader: DataLoader, device: str) -> dict[str
             labels.append(classes)
     labels = torch.cat(labels).long()
     names = [str(c) for c in range(int(labels.max()) + 1)]
-    maps = {"latent": tsne.embed(torch.cat(latents)), "image": tsne.embed(torch.cat(images))}
+    maps = {"latent": tsne.embed(torch.cat(latents)), "image": tsne.embed_once(torch.cat(images))}
     for domain, points in maps.items():
         caption = f"t-SNE map of {len(labels)} points of the {domain} domain, coloured by class; the map saw no label."
         figure = figures.tsne_map(points, labels, names, f"t-SNE, {domain} domain", caption)

@@ -33,11 +33,11 @@ class Amounts:
 
 def measure(amounts: Amounts) -> tuple[list[Row], Figure, str]:
     """All rows, the plot of growth, and what the points of t-SNE were."""
+    of_report = report.rows(amounts.notebooks, amounts.repeats) if amounts.notebooks else []  # first: notebooks may wait to be run
     rows = speed.rows(amounts.scale, amounts.images, amounts.repeats)
     of_kernels = kernels.rows(amounts.repeats)
     points, of_tsne = tsne.rows(amounts.points, amounts.repeats)
     grown, figure = growth.measure(amounts.scale, amounts.counts, amounts.widths, 2, amounts.repeats)
-    of_report = report.rows(amounts.notebooks, amounts.repeats) if amounts.notebooks else []
     return [*rows, *of_kernels, *of_tsne, *of_report, *grown], figure, points
 
 

@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(trial)
     trial.add_argument("--images", type=_count, help="how many training images to use, for a quick look (default: all)")
     trial.add_argument("changes", nargs="*", metavar="VALUE", help="for example encoder.epochs=3; right after the experiment")
+    read = _command(commands, "read", _read, "read a stored encoder's latents by decoder + CNN, judge on validation, and log the row")
+    read.add_argument("experiment", help=f"one of {', '.join(EXPERIMENTS + VARIANTS)}")
+    read.add_argument("--device", help="cuda, mps or cpu; the best one by default")
     decide = _command(commands, "decide", _decide, "say what was decided after a trial, and why")
     decide.add_argument("row", type=int, help="its number, as `latent trial` printed it")
     decide.add_argument("decision", choices=("kept", "dropped", "open"))
@@ -184,9 +187,19 @@ def _trial(options: argparse.Namespace) -> None:
     from latent.compute.device import choose_device
     from latent.search import trials
 
-    number, row = trials.run(
-        options.experiment, recipe, changes, choose_device(options.device), options.seed, options.images, options.recipe
-    )
+    device = choose_device(options.device)
+    _say_row(*trials.run(options.experiment, recipe, changes, device, options.seed, options.images, options.recipe))
+
+
+def _read(options: argparse.Namespace) -> None:
+    find_recipe(options.experiment)
+    from latent.compute.device import choose_device
+    from latent.search import trials
+
+    _say_row(*trials.read_stored(options.experiment, choose_device(options.device)))
+
+
+def _say_row(number: int, row: dict) -> None:
     print(json.dumps({"row": number} | {key: value for key, value in row.items() if key not in ("recipe", "decision", "reason")}))
     print(f"when you have decided: latent decide {number} kept|dropped 'why'")
 

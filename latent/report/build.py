@@ -13,12 +13,6 @@ from latent.report.merge import check_run, lift, merge
 from latent.store import files
 
 WET_TITLE = "Six encoders, one latent dimension"
-APPENDIX = """# Appendix: trials and recipes
-
-The trials that chose values, each of one seed where nothing else is said. Epochs are those of the encoder. *Kept*: what later trials
-started from, and in the end the recipe; *dropped*: not taken; *open*: not decided. Chapters 1 to 6 draw the conclusions; where they say
-"not tried", they mean in none of these trials. Six early searches, too short to decide anything, are left out. Before the trials of the
-study stand the recipes of the six."""
 COURSE = "Deep Learning on Computational Accelerators, 236781"
 DRY = {"dry": "dry.pdf", "project_2024": "project_2024.pdf", "summary_questions": "summary_questions.pdf"}  # notebook → PDF
 
@@ -44,15 +38,13 @@ def build_html(folder: Path, out: Path, authors: Sequence[str] = ()) -> Path:
 def wet(folder: Path, authors: Sequence[str] = ()) -> NotebookNode:
     """The wet part as one notebook, of notebooks 01 to 07 of `folder`.
 
-    Cells tagged `front` come first, then those tagged `setting`, the requirement map, all others in their order, and those tagged
-    `appendix`.
+    Cells tagged `front` come first, then those tagged `setting`, the requirement map, and all others in their order.
     """
     check_names(authors)
     paths = [folder / f"{name}.ipynb" for name in NOTEBOOKS]
     merged = merge({path.stem: read(path) for path in paths})
-    index, front, setting, appendix = cover(merged), *(lift(merged, tag) for tag in ("front", "setting", "appendix"))
-    heading = nbformat.v4.new_markdown_cell(APPENDIX, metadata={"latent": {"notebook": "appendix", "cell": 1, "role": "front"}})
-    merged.cells = [*front, *setting, index, *merged.cells, *([heading] if appendix else []), *appendix]
+    index, front, setting = cover(merged), lift(merged, "front"), lift(merged, "setting")
+    merged.cells = [*front, *setting, index, *merged.cells]
     merged.metadata["title"] = WET_TITLE
     subtitle = f"Wet part of the mini-project · {COURSE}"
     merged.metadata["latent"] |= {"subtitle": subtitle, "authors": list(authors), "keywords": [digest(paths)]}

@@ -62,7 +62,7 @@ REQUIREMENTS = [  # section of the assignment, what it asks, the headings, figur
     ("", "Do the steps look like digits, and why?", _in(COMPARISON, "Linear interpolation") + _told(ALL, "middle")),
     ("1.4.5", "t-SNE of the latent and of the image domain", MAPS),
     ("", "Self-supervised against classification-guided; images against latents", READING + MAPS + SEPARABLE),
-    ("", "Is the structured latent space more separable, how, or why not?", MAPS + SEPARABLE + VERDICT),
+    ("", "Is the structured latent space more separable, how, or why not?", READING + SEPARABLE + VERDICT),
     ("Notes", "Our own implementations, kept small; classifiers that see latents only", _in(ENCODERS, "Network")),
     ("", "At least 60 % accuracy in every experiment", SIX),
 ]
@@ -77,7 +77,7 @@ def cover(report: NotebookNode) -> NotebookNode:
     lines = [
         f"## {TITLE}\n\nEvery number is a link. Every chart has axis labels and a grid, every row of images its names.\n",
         f"| Section | What is asked | {' | '.join(COLUMNS)} |",
-        f"|:{'-' * 6}|:{'-' * 48}|:{'-' * 8}|:{'-' * 8}|:{'-' * 8}|",  # the dashes are the columns' widths
+        f"|:{'-' * 6}|:{'-' * 48}|:{'-' * 8}|:{'-' * 8}|:{'-' * 10}|",  # the dashes are the columns' widths
     ]
     for section, asked, answers in REQUIREMENTS:
         cells = [", ".join(f"[](#{answer})" for answer in answers if answer.startswith(column)) for column in COLUMNS.values()]

@@ -25,7 +25,7 @@ def merge(notebooks: Mapping[str, NotebookNode]) -> NotebookNode:
 
 
 def lift(report: NotebookNode, tag: str) -> list[NotebookNode]:
-    """Take the cells with `tag` out of a merged `report`, to be set before or behind its parts; their headings get no numbers."""
+    """Take the cells with `tag` out of a merged `report`, to be set before its parts; their headings get no numbers."""
     lifted = [cell for cell in report.cells if tag in cell.metadata.get("tags", [])]
     report.cells = [cell for cell in report.cells if tag not in cell.metadata.get("tags", [])]
     for cell in lifted:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from latent import experiment
+from latent import experiment, readers
 from latent.data import Split, load
 from latent.errors import UserError
+from latent.models import build, freeze
 from latent.recipes import Recipe, change, default_scale, find_recipe
 from latent.store import files, results
 
@@ -48,6 +49,33 @@ def judge(name: str, tried: Recipe, device: torch.device, seed: int, images: int
     return row | {"recipe": trained.record["recipe"]}
 
 
+def read_stored(name: str, device: torch.device) -> tuple[int, dict]:
+    """Train the study's reader of decoded images on the frozen latents of the stored seed 0, measure on validation, and append the row.
+
+    It looks at what the encoder's own decoder draws; where there is none, the study's decoder is trained on the latents first.
+    """
+    stored, study = experiment.load_or_run(name, device=device), find_recipe(f"{name.split('-')[0]}-ae", "study")
+    recipe = replace(stored.recipe, reader=study.reader, reader_widths=study.reader_widths)
+    if "decoder" not in stored.networks:
+        form = {"decoder_folds": study.decoder_folds, "decoder_widths": study.decoder_widths, "sigmoid": study.sigmoid}
+        recipe = replace(recipe, decoder=study.decoder, **form)
+    networks = build(recipe, stored.data.channels, stored.data.side, seed=0).to(device)
+    networks.update(stored.networks)
+    if recipe.decoder:
+        readers.train_decoder(networks, recipe, stored.data, 0, device)
+    readers.train_reader(networks, recipe, stored.data, 0, device)
+    measures = experiment.evaluate(freeze(networks), recipe, stored.data, ("validation",))
+    row = {"scale": default_scale(), "experiment": name, "images": len(stored.data.train), "seed": 0, **measures}
+    row |= {"decision": "open", "reason": "", "recipe": recipe.as_dict()}
+    return _append(row), row
+
+
+def as_read(name: str) -> list[str]:
+    """What `read_stored` found last, in percent: the accuracy of the stored classifier, and that of the new reader. Dashes for nothing."""
+    found = [row for row in read() if _is_of(row, name) and "validation_unfolding_accuracy" in row]
+    return [f"{found[-1][f'validation_{measure}']:.2f}" if found else "–" for measure in ("accuracy", "unfolding_accuracy")]
+
+
 def difference(tried: dict, recipe: Recipe) -> dict[str, object]:
     """What a tried recipe, as plain data, has in other ways than `recipe`: {"encoder.epochs": 3}."""
     today = flat(recipe.as_dict())
@@ -82,6 +110,11 @@ def rows(name: str) -> list[list[str]]:
 def of_study() -> list[list[str]]:
     """The trials of all rows of the study, as `rows` has them."""
     return [[str(number), *_cells(row)] for number, row in enumerate(read()) if row["scale"] == "study"]
+
+
+def last_of_study() -> dict[str, dict]:
+    """The last trial of each row of the study that has one, by its experiment."""
+    return {row["experiment"]: row for row in read() if row["scale"] == "study"}
 
 
 def _is_of(row: dict, name: str) -> bool:

@@ -175,7 +175,7 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a marker a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.6))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.35))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)
@@ -222,7 +222,7 @@ def _legend(figure: Figure, columns: int, loc: str = "outside lower center", **s
 
 def walks(measured: Mapping[str, Mapping[str, np.ndarray]], real: Mapping[str, float], title: str, caption: str) -> Figure:
     """Walks between many pairs: measured[quantity][way] is (pairs, steps), drawn as median and middle half. real: medians of images."""
-    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.5 * -(-len(measured) // 2)))
+    figure, axes = canvas(title, caption, columns=2, rows=-(-len(measured) // 2), size=(6.5, 0.55 + 1.4 * -(-len(measured) // 2)))
     for panel, (quantity, ways) in zip(axes.flat, measured.items()):
         for aside, (way, values), (colour, style) in zip((-0.015, 0, 0.015), ways.items(), _WAYS):
             low, middle, high = np.percentile(values, (25, 50, 75), axis=0)

@@ -83,7 +83,7 @@ def curves(records: Sequence[dict]) -> Figure:
         f"validation. Right: accuracy of the classifier on validation images. "
         f"{'One seed.' if len(records) == 1 else f'A line for each of {len(records)} seeds.'}",
         columns=2,
-        size=(6.6, 1.55),
+        size=(6.6, 1.5),
     )
     figure.get_layout_engine().set(wspace=0.06)
     _losses(axes[0, 0], records)
@@ -140,7 +140,7 @@ def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Data
         f"{data.title}: images and reconstructions",
         "Random test images (seed 0), what the decoder makes of their 128 numbers, three times the absolute difference, and what 128 "
         "principal components give. Above each: its class, and the mean absolute errors of the decoder and of PCA.",
-        size=0.74,
+        size=0.64,
     )
     _name_title_rows(figure.axes[0], ["error", "PCA's error"])
     return figure
@@ -211,12 +211,12 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
         f"{data.title}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
         f"Seed 0. The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(4.9, 3.9),
+        size=(4.0, 3.1),
     )
     axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100)
     for (row, column), value in np.ndenumerate(share):
         if value >= 0.05:
-            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=7, color="white" if value > 50 else "black")
+            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=6, color="white" if value > 50 else "black")
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, classes)) > 2 else {}
     axes[0, 0].set_xticks(range(count), [str(c) for c in classes], **turned)
     axes[0, 0].set_yticks(range(count), [str(c) for c in classes])

@@ -62,17 +62,17 @@ def table(rows: Rows) -> list[list[str]]:
     return [[title, *(spread(measures[name], digits) for name, (_, digits) in _MEASURES.items())] for title, measures in rows.items()]
 
 
-EFFECTS = {  # what differs → the two rows whose difference it is
-    "objective: contrast for autoencoder, strong views": ("contrast", "autoencoder, views"),
-    "objective and views: contrast for autoencoder": ("contrast", "autoencoder"),
-    "views: strong for weak, contrast": ("contrast", "contrast, weak"),
-    "views: strong for none, autoencoder": ("autoencoder, views", "autoencoder"),
-    "views: strong for weak, guided": ("guided, strong", "guided"),
-    "labels: in the loss of contrast": ("contrast, labels", "contrast"),
-    "labels: guided for contrast": ("guided, strong", "contrast"),
-    "learning: autoencoder for PCA": ("autoencoder", "PCA"),
+EFFECTS = {  # two rows, the second to be taken from the first → what differs
+    ("contrast", "autoencoder, views"): "objective",
+    ("contrast", "autoencoder"): "objective and views",
+    ("contrast", "contrast, weak"): "views",
+    ("autoencoder, views", "autoencoder"): "views",
+    ("guided, strong", "guided"): "views",
+    ("contrast, labels", "contrast"): "labels in the loss",
+    ("guided, strong", "contrast"): "labels",
+    ("autoencoder", "PCA"): "a network, trained",
 }
-EFFECTS_HEADER = ("what changes", *READERS.values())
+EFFECTS_HEADER = ("rows", "what differs", *READERS.values())
 EFFECTS_NOTE = (
     "What one change is worth to a reader on {}, in points of test accuracy: differences of two rows of the study seed by seed, mean ± "
     "standard deviation."
@@ -80,10 +80,10 @@ EFFECTS_NOTE = (
 
 
 def effects(rows: Rows) -> list[list[str]]:
-    """One formatted line for each of EFFECTS whose two rows are there: its name, then the difference by each of the READERS."""
+    """One formatted line for each of EFFECTS whose two rows are there, under EFFECTS_HEADER: the difference by each of the READERS."""
     return [
-        [change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in READERS)]
-        for change, (first, second) in EFFECTS.items()
+        [f"{first} − {second}", change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in READERS)]
+        for (first, second), change in EFFECTS.items()
         if {first, second} <= rows.keys()
     ]
 

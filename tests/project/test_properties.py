@@ -226,10 +226,10 @@ def test_an_identity_number_has_nine_digits(tmp_path_factory, first, second):
         submit(first, second, tmp_path_factory.getbasetemp(), tmp_path_factory.getbasetemp())
 
 
-COMMANDS = ("train", "trial", "sweep", "table", "verify", "report", "submit", "data")
+COMMANDS = ("train", "trial", "read", "sweep", "table", "verify", "report", "submit", "data")
 OPTIONS = ("--seed", "--recipe", "--device", "--json", "--into", "--splits", "--notebooks", "--dry", "--out", "--trials")
 OPTIONS += ("0", "tiny", "tpu", "mnist-ae", "test", "encoder.epochs=1", "--", "-h")
-TRAIN = {"train", "trial", "sweep"}
+TRAIN = {"train", "trial", "read", "sweep"}
 
 
 @given(command=some.sampled_from(COMMANDS) | WORDS, words=some.lists(some.sampled_from(OPTIONS) | WORDS, max_size=5))

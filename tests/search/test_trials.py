@@ -1,13 +1,15 @@
 """Trials: they change what they say, never read the test set, and their log is kept whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
+import torch
 from helpers import CPU, ROOT
 
 from latent import cli, experiment
 from latent.errors import UserError
-from latent.recipes import find_recipe
+from latent.recipes import RECIPES, find_recipe
 from latent.search import trials
 from latent.store import results
 
@@ -28,6 +30,24 @@ def test_a_trial_changes_what_it_says_and_never_reads_the_test_set():
     number, row = trials.run("mnist-ae", recipe, {"encoder.views.erase": "6", "encoder.epochs": "1", "depth": "2"}, CPU)
     assert number == 0 and row["recipe"]["depth"] == 2 and row["recipe"]["encoder"]["views"]["erase"] == 6
     assert not any("test" in key for key in row) and trials.read() == [json.loads(json.dumps(row))]
+
+
+@pytest.mark.parametrize("name", ["mnist-ae", "mnist-pca", "mnist-contrastive"])
+def test_the_latents_of_a_stored_encoder_are_read_and_it_stays_as_it_was(name, capsys, monkeypatch):
+    study = RECIPES["study"]["mnist-ae"]
+    brief = {stage: replace(getattr(study, stage), epochs=1) for stage in ("decoder", "reader")}
+    monkeypatch.setitem(RECIPES["study"], "mnist-ae", replace(study, **brief, decoder_widths=(8,), reader_widths=(8, 8, 16)))
+    before = experiment.load_or_run(name)
+    kept = {key: tensor.clone() for key, tensor in before.networks.state_dict().items()}
+    assert cli.main(["read", name]) == 0
+    row = trials.read()[0]
+    assert json.loads(capsys.readouterr().out.splitlines()[-2])["validation_unfolding_accuracy"] == row["validation_unfolding_accuracy"]
+    assert not any("test" in key for key in row) and row["validation_accuracy"] == before.record["measures"]["validation_accuracy"]
+    assert (row["recipe"]["decoder"] is None) == ("decoder" in before.networks)  # the encoder's own is not trained again
+    told = [f"{row[f'validation_{measure}']:.2f}" for measure in ("accuracy", "unfolding_accuracy")]
+    assert trials.as_read(name) == told and trials.as_read("cifar-ae") == ["–", "–"]
+    after = experiment.load_or_run(name).networks.state_dict()
+    assert all(torch.equal(tensor, after[key]) for key, tensor in kept.items())
 
 
 def test_a_row_is_open_until_somebody_decides_and_says_why(capsys):

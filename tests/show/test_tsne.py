@@ -24,3 +24,13 @@ def test_tsne_of_very_few_points():
     assert tsne.embed(torch.rand(4, 1, 5, 5)).shape == (4, 2)
     with pytest.raises(ValueError, match="at least 3"):
         tsne.embed(torch.rand(2, 5))
+
+
+def test_images_are_mapped_once_and_each_by_what_it_is():
+    points = torch.rand(40, 6, generator=torch.Generator().manual_seed(2))
+    once = tsne.embed_once(points)
+    kept = once.copy()
+    once += 1  # whoever gets a map may draw on it
+    assert np.array_equal(tsne.embed_once(points.clone()), kept) and np.array_equal(kept, tsne.embed(points))
+    for other in (points.flip(0), points[:20]):
+        assert np.array_equal(tsne.embed_once(other), tsne.embed(other)) and not np.array_equal(tsne.embed_once(other), kept)
