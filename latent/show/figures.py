@@ -83,7 +83,7 @@ def curves(records: Sequence[dict]) -> Figure:
         f"validation. Right: accuracy of the classifier on validation images. "
         f"{'One seed.' if len(records) == 1 else f'A line for each of {len(records)} seeds.'}",
         columns=2,
-        size=(6.6, 1.5),
+        size=(6.6, 1.55),
     )
     figure.get_layout_engine().set(wspace=0.06)
     _losses(axes[0, 0], records)
@@ -211,7 +211,7 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
         f"{data.title}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
         f"Seed 0. The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(4.0, 3.1),
+        size=(4.3, 3.4),
     )
     axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100)
     for (row, column), value in np.ndenumerate(share):
