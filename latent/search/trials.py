@@ -4,6 +4,7 @@ Each is a row of results/trials.json, with the decision that was taken on it and
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,17 +105,25 @@ HEADER = ["trial", "images × epochs", "accuracy %", "linear %", "error", "decis
 
 def rows(name: str) -> list[list[str]]:
     """The trials of an experiment as rows of a table under HEADER, numbered as in the log."""
-    return [[str(number), *_cells(row)] for number, row in enumerate(read()) if _is_of(row, name)]
+    return _numbered(lambda row: _is_of(row, name))
 
 
 def of_study() -> list[list[str]]:
     """The trials of all rows of the study, as `rows` has them."""
-    return [[str(number), *_cells(row)] for number, row in enumerate(read()) if row["scale"] == "study"]
+    return _numbered(lambda row: row["scale"] == "study")
 
 
-def last_of_study() -> dict[str, dict]:
-    """The last trial of each row of the study that has one, by its experiment."""
-    return {row["experiment"]: row for row in read() if row["scale"] == "study"}
+def _numbered(wanted: Callable[[dict], bool]) -> list[list[str]]:
+    return [[str(number), *_cells(row)] for number, row in enumerate(read()) if wanted(row)]
+
+
+def without_handicaps() -> dict[str, dict]:
+    """By experiment, the trial of seed 0 of each row of the study whose MLP learns at .008: the other handicaps went with this one."""
+    return {row["experiment"]: row for row in read() if row["scale"] == "study" and _is_freed(row)}
+
+
+def _is_freed(row: dict) -> bool:
+    return row["seed"] == 0 and row["recipe"]["classifier"]["learning_rate"] == 8e-3
 
 
 def _is_of(row: dict, name: str) -> bool:

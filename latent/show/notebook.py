@@ -256,15 +256,15 @@ HANDICAPS_NOTE = (
 
 
 def handicaps_table() -> None:
-    """Show rows of the study beside their last trials, seed by seed, as table `study-handicaps`."""
-    body, tried = [], trials.last_of_study()
+    """Show rows of the study beside their trials without handicaps, as table `study-handicaps`."""
+    body, tried = [], trials.without_handicaps()
     for row, title in study.TITLES.items():
         name = f"cifar-{row}"
-        stored = {record["seed"]: record["measures"] for record in results.read(name, "study")}
-        if name in tried and (seed := tried[name]["seed"]) in stored:
-            both = stored[seed], tried[name]
-            values = [measures[f"validation_{key}"] for key in ("linear_accuracy", "accuracy") for measures in both]
-            body.append([title, *(f"{value:.2f}" for value in values)])
+        for record in results.read(name, "study"):
+            if name in tried and record["seed"] == 0:
+                both = record["measures"], tried[name]
+                values = [measures[f"validation_{key}"] for key in ("linear_accuracy", "accuracy") for measures in both]
+                body.append([title, *(f"{value:.2f}" for value in values)])
     display.table(HANDICAPS, body or [["–"] * len(HANDICAPS)], HANDICAPS_NOTE, "study-handicaps")
 
 
