@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure everything and write results/benchmarks. Ten minutes on two cores; nothing else should run."""
+"""`python -m benchmarks`: measure everything and write results/benchmarks. Half an hour on two cores; nothing else should run."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much is measured. Medians are over `repeats`; our t-SNE and the largest count are timed least."""
+    """How much is measured, and how often."""
 
     scale: str = "cpu"
     images: int = 2_048
@@ -49,12 +49,14 @@ def save(amounts: Amounts, folder: Path) -> list[Row]:
     before = f"""# How fast
 
 Made by `make bench`. Machine: {device.describe(torch.device("cpu"))}; torch {torch.__version__.split("+")[0]}. Images: {images(1)[0]}.
-Points of t-SNE: {points}. Medians of {amounts.repeats} repeats after a warm-up (our t-SNE: one), contestants in turns, each in a
-process of its own. Recipes: `{amounts.scale}`."""
+Points of t-SNE: {points}. Medians of {amounts.repeats} turns after a warm-up
+(t-SNE: without), contestants one after the other in each turn, each in a process of its own (t-SNE and the report: in one).
+Recipes: `{amounts.scale}`."""
     after = f"""![{figure.get_label()}](growth.png)
 
-- **Ratio** is ours against the other, above 1 where ours is better, and a share in the rows of arithmetic and of data. Growth is the
-  power p in time ~ size^p, between the two times shown (largest, smallest). KL divergence and trustworthiness are divided, ours by theirs.
+- **Ratio** is of the medians: ours against the other, above 1 where ours is better, and a share in the rows of arithmetic and of data.
+  **Lowest to highest** is the same ratio turn by turn. Growth is the power p in time ~ size^p, between the two times shown (largest,
+  smallest). KL divergence and trustworthiness, of the first maps, are divided, ours by theirs.
 - **Training** is the project's own loop (`latent.train.fit`) with `keep_memory`, which `latent train` calls, too. The others
   train the same networks on the same batches in float32, from PIL images, with a DataLoader of two workers and AdamW, and
   let glibc hand memory back.

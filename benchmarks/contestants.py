@@ -1,7 +1,6 @@
 """Contestants in processes of their own, timed in turns: a slow minute of the machine then hits all alike."""
 
 import multiprocessing
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -55,18 +54,18 @@ def _serve(connection: Connection, prepare: Callable[..., Tasks], arguments: tup
         connection.send(seconds(tasks[task]))
 
 
-def compare(makers: Mapping[str, tuple], repeats: int) -> dict[str, dict[str, float]]:
-    """Median seconds a thing: contestant → task → seconds. `makers`: name → (prepare, *arguments).
+def compare(makers: Mapping[str, tuple], repeats: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds a thing in each turn: contestant → task → seconds. `makers`: name → (prepare, *arguments).
 
     Each task is done once to warm up, then `repeats` times, the contestants taking turns.
     """
     with ExitStack() as stack:
         contestants = {name: stack.enter_context(Contestant(*maker)) for name, maker in makers.items()}
         turns = [(name, task) for name, contestant in contestants.items() for task in contestant.tasks]
-        found: dict[tuple[str, str], list[float]] = {turn: [] for turn in turns}
+        found = {name: {task: [] for task in contestant.tasks} for name, contestant in contestants.items()}
         for repeat in range(repeats + 1):
             for name, task in turns:
                 spent = contestants[name].time(task)
                 if repeat:
-                    found[name, task].append(spent)
-    return {name: {task: statistics.median(found[name, task]) for task in contestants[name].tasks} for name in contestants}
+                    found[name][task].append(spent)
+    return found

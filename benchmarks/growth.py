@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 
 import torch
 from matplotlib.figure import Figure
 
 from benchmarks.contestants import Tasks, compare
 from benchmarks.images import images
-from benchmarks.rows import Row
+from benchmarks.rows import Row, ratio
 from benchmarks.training import inputs, networks_of
 from latent import probe
 from latent.compute.device import keep_memory
@@ -57,21 +58,23 @@ def prepare(scale: str, counts: Sequence[int], widths: Sequence[int], steps: int
 def measure(scale: str, counts: Sequence[int], widths: Sequence[int], steps: int, repeats: int) -> tuple[list[Row], Figure]:
     """Rows that say how time grew from the smallest to the largest, and the curves."""
     found = compare({"ours": (prepare, scale, counts, widths, steps)}, repeats)["ours"]
-    curves = {
+    times = {
         "encoding": [found[f"encode {count}"] for count in counts],
         "two views each": [found[f"views {count}"] for count in counts],
         "step": [found[f"step {width}"] for width in widths],
     }
     span = f"{counts[0]:,} to {counts[-1]:,} images"
-    rows = [_row(f"{what}, {span}", counts, curves[what]) for what in ("encoding", "two views each")]
-    rows.append(_row(f"a training step, latent of {widths[0]} to {widths[-1]:,}", widths, curves["step"]))
-    return rows, draw(counts, widths, curves)
+    rows = [_row(f"{what}, {span}", counts, times[what]) for what in ("encoding", "two views each")]
+    rows.append(_row(f"a training step, latent of {widths[0]} to {widths[-1]:,}", widths, times["step"]))
+    return rows, draw(counts, widths, {what: [median(turns) for turns in of] for what, of in times.items()})
 
 
-def _row(name: str, sizes: Sequence[int], seconds: Sequence[float]) -> Row:
+def _row(name: str, sizes: Sequence[int], seconds: Sequence[Sequence[float]]) -> Row:
     """Growth as an exponent p, time ~ size^p from the first to the last: 1 is linear."""
-    exponent = math.log(seconds[-1] / seconds[0]) / math.log(sizes[-1] / sizes[0])
-    return Row(f"growth of {name}, as a power", seconds[-1], seconds[0], "s", exponent, most=MOST)
+    largest, smallest = seconds[-1], seconds[0]
+    times, (lowest, highest) = ratio(largest, smallest)
+    power, *spread = (math.log(one, sizes[-1] / sizes[0]) for one in (times, lowest, highest))
+    return Row(f"growth of {name}, as a power", median(largest), median(smallest), "s", power, tuple(spread), most=MOST)
 
 
 def draw(counts: Sequence[int], widths: Sequence[int], curves: dict[str, list[float]]) -> Figure:

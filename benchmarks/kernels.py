@@ -1,11 +1,12 @@
 """The gradient of a small map's kernels: `latent.compute.convolution`'s against torch's own, which on a CPU is oneDNN's."""
 
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import torch
 
 from benchmarks.contestants import Tasks, compare
-from benchmarks.rows import Row
+from benchmarks.rows import Row, ratio
 from latent.compute.convolution import weight_gradient
 from latent.compute.device import has_bfloat16, keep_memory
 
@@ -21,8 +22,8 @@ def rows(repeats: int) -> list[Row]:
     names = {"ours": weight_gradient, "torch": gradient_by_torch}
     seconds = compare({name: (prepare, gradient) for name, gradient in names.items()}, repeats)
     return [
-        Row(f"gradient of {name}, against torch", 1000 * ours, 1000 * seconds["torch"][name], "ms", seconds["torch"][name] / ours, least=1)
-        for name, ours in seconds["ours"].items()
+        Row(f"gradient of {name}, against torch", 1000 * median(ours), 1000 * median(theirs), "ms", *ratio(theirs, ours), least=1)
+        for (name, ours), theirs in zip(seconds["ours"].items(), seconds["torch"].values(), strict=True)
     ]
 
 

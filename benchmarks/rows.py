@@ -1,24 +1,26 @@
 """One line of the comparison, and the table and the file that the lines make."""
 
 import json
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from latent.show.tables import markdown
 
-HEADER = ["question", "ours", "compared with", "unit", "ratio", "goal", "met"]
+HEADER = ["question", "ours", "compared with", "unit", "ratio", "lowest to highest", "goal", "met"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """Ours and theirs in `unit`, and the ratio that is judged. A goal is a bound on the ratio: `least` or `most` (or neither)."""
+    """Ours and theirs in `unit`, the ratio that is judged and its spread. A goal bounds the ratio: `least` or `most` (or neither)."""
 
     name: str
     ours: float
     theirs: float | None
     unit: str
     ratio: float | None = None
+    spread: tuple[float, float] | None = None
     least: float | None = None
     most: float | None = None
 
@@ -31,8 +33,15 @@ class Row:
 
     def cells(self) -> list[str]:
         goal = f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}" if self.most is not None else "–"
-        figures = [_number(self.ours), _number(self.theirs), self.unit, _number(self.ratio)]
+        spread = " to ".join(map(_number, self.spread)) if self.spread else "–"
+        figures = [_number(self.ours), _number(self.theirs), self.unit, _number(self.ratio), spread]
         return [self.name, *figures, goal, {True: "yes", False: "no", None: "–"}[self.met]]
+
+
+def ratio(over: Sequence[float], under: Sequence[float], times: float = 1) -> tuple[float, tuple[float, float]]:
+    """`times` over / under: of the medians, and (lowest, highest) of the ratios turn by turn."""
+    turns = [times * one / other for one, other in zip(over, under, strict=True)]
+    return times * statistics.median(over) / statistics.median(under), (min(turns), max(turns))
 
 
 def _number(value: float | None) -> str:

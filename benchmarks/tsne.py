@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from benchmarks.images import images
-from benchmarks.rows import Row
+from benchmarks.rows import Row, ratio
 from latent import probe
 from latent.errors import UserError
 from latent.models import build
@@ -27,16 +27,15 @@ def rows(count: int, repeats: int) -> tuple[str, list[Row]]:
     """What the points are, in words, and three rows: seconds, KL divergence, trustworthiness."""
     name, points = latents(count)
     other = TSNE(perplexity=tsne.PERPLEXITY, random_state=0)
-    ours = [_timed(lambda: tsne.embed(points))]  # the slower one, once
-    theirs = [_timed(lambda: np.asarray(other.fit(points.numpy()))) for _ in range(repeats)]
+    turns = [(_timed(lambda: tsne.embed(points)), _timed(lambda: np.asarray(other.fit(points.numpy())))) for _ in range(repeats)]
     affinities = PerplexityBasedNN(points.numpy(), perplexity=tsne.PERPLEXITY, method="exact").P.tocoo()
-    spent = [statistics.median(seconds for _, seconds in made) for made in (ours, theirs)]
-    maps = [made[0][0] for made in (ours, theirs)]
+    ours, theirs = ([seconds for _, seconds in made] for made in zip(*turns, strict=True))
+    maps = [made for made, _ in turns[0]]
     divergences = [kl_divergence(affinities, flat) for flat in maps]
     trusts = [probe.trustworthiness(points[:JUDGED], torch.from_numpy(flat[:JUDGED])) for flat in maps]
     title = f"t-SNE of {len(points):,} latents, against openTSNE"
     return name, [
-        Row(title, *spent, "s", spent[1] / spent[0], least=5),
+        Row(title, statistics.median(ours), statistics.median(theirs), "s", *ratio(theirs, ours), least=3),
         Row("KL divergence of that map", *divergences, "nats", divergences[0] / divergences[1], most=1.01),
         Row("trustworthiness of that map", *trusts, "", trusts[0] / trusts[1], least=0.99),
     ]

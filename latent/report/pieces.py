@@ -52,6 +52,7 @@ class Piece:
 def pieces(notebook: NotebookNode, name: str, screen: bool = False) -> list[Piece]:
     """The pieces of `notebook`: code only of cells tagged `show`, less what the tags `remove_cell`, `remove_input`, `remove_output` name.
 
+    A Markdown cell tagged `caption` makes a numbered table of the one that the cell before ends with.
     A cell that `merge` has moved names its first home in its metadata; the others belong to notebook `name`.
     For a `screen`, other code comes too, to be folded away, and maps, also of cells that a PDF leaves out. Raises ReportError at an
     error output.
@@ -65,7 +66,8 @@ def pieces(notebook: NotebookNode, name: str, screen: bool = False) -> list[Piec
             continue
         if cell.cell_type == "markdown":
             attached = cell.get("attachments", {})
-            found.append(Piece(*origin, home.get("role", "markdown"), cell.source, attachments=attached, small="small" in tags))
+            kind = "caption" if "caption" in tags else home.get("role", "markdown")
+            found.append(Piece(*origin, kind, cell.source, attachments=attached, small="small" in tags))
         elif cell.cell_type == "code":
             if "show" in tags and "remove_input" not in tags and cell.source.strip():
                 found.append(Piece(*origin, "code", cell.source))

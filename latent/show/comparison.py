@@ -183,6 +183,7 @@ def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, captio
             style = dict(zip(("color", "marker"), _STYLES[row])) | {"linestyle": "", "markersize": 5, "capsize": 2}
             panel.errorbar(places, values.mean(1), _deviation(values), label=row, **style)
         panel.set_xticks(range(len(READERS)), [name.replace(" + ", "\n+ ") for name in READERS.values()])
+        panel.margins(y=0.1)
         label(panel, "reader of the frozen latent", "accuracy (%)", name)
     _legend(figure, 5, fontsize=8)
     return figure

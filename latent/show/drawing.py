@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from latent.models import ResidualPair
 from latent.show.plots import COLOURS
 
-GREY = "#666666"
+GREY = "#333333"
 NAME, CAPTION, WORDS = 7.5, 7, 6.5  # sizes of type, in points: of a row's name, below a box, on a line
 LINE = 1.2 / 72  # inches of a line of text, for each point of its type
 

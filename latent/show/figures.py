@@ -36,8 +36,8 @@ def samples(data: Dataset, per_class: int = 10, seed: int = 0) -> Figure:
     )
 
 
-def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 2, seed: int = 0) -> Figure:
-    """Some training images, each beside random views of it, shown as large as the image."""
+def random_views(data: Dataset, views: Views, experiment: str, draws: int = 9, count: int = 2, seed: int = 0) -> Figure:
+    """Some training images, each beside random views of it, shown as large as the image: what an encoder is trained on."""
     shown = to_float(data.train.images[:count])
     generator = torch.Generator().manual_seed(seed)
     columns = [shown, *(F.interpolate(view(shown, views, generator), shown.shape[-2:]) for _ in range(draws))]
@@ -45,7 +45,7 @@ def random_views(data: Dataset, views: Views, draws: int = 9, count: int = 2, se
         torch.stack(columns, 1),
         [data.classes[label] for label in data.train.labels[:count]],
         ["image", *(f"view {n + 1}" for n in range(draws))],
-        f"{data.title}: what the encoder is shown",
+        f"{data.title}, {way(experiment)}: what the encoder is shown",
         f"Left: {count} training images. Beside each, {draws} random views of it.",
         size=0.54,
     )
@@ -128,7 +128,7 @@ def _column(rows: Sequence[dict], key: str) -> tuple[list[float], list[float]]:
 
 
 def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Dataset) -> Figure:
-    """Test images above what the decoder makes of their latents, the absolute difference, and what PCA makes of as many numbers."""
+    """Test images, what an autoencoder makes of them, the absolute difference, and what PCA makes of as many numbers."""
     originals = to_float(shown.images)
     difference = (originals - decoded).abs()
     errors = zip(difference.mean((1, 2, 3)), (originals - reference).abs().mean((1, 2, 3)))
@@ -137,7 +137,7 @@ def reconstructions(shown: Split, decoded: Tensor, reference: Tensor, data: Data
         torch.stack([originals, decoded, (3 * difference).clamp(max=1), reference]),
         ["image", "decoded", "|error| × 3", "PCA"],
         names,
-        f"{data.title}: images and reconstructions",
+        f"{data.title}, autoencoder: images and reconstructions",
         "Random test images (seed 0), what the decoder makes of their 128 numbers, three times the absolute difference, and what 128 "
         "principal components give. Above each: its class, and the mean absolute errors of the decoder and of PCA.",
         size=0.64,
@@ -202,23 +202,22 @@ def scatter(axes: Axes, points: np.ndarray, labels: Tensor, classes: Sequence[st
         axes.scatter([], [], s=size, color=colour, label=str(name), linewidths=0)
 
 
-def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
+def confusion(predicted: Tensor, labels: Tensor, data: Dataset, experiment: str) -> Figure:
     """How often an image of each class (row) is taken for each class (column), in percent of the row."""
     classes = data.classes
     count = len(classes)
     share, (most, true, taken) = confusions(predicted, labels, count).numpy(), worst_pair(predicted, labels, classes)
     figure, axes = canvas(
-        f"{data.title}: what is taken for what",
+        f"{data.title}, {way(experiment)}: what is taken for what",
         "Of the test images of each true class (row), how many per cent are taken for each class (column); blank: under 0.05. "
         f"Seed 0. The commonest mistake: {true} taken for {taken}, {most:.1f} %.",
-        size=(4.3, 3.4),
+        size=(6.7, 2.7),
     )
-    axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100)
+    axes[0, 0].imshow(share, cmap="Blues", vmin=0, vmax=100, aspect="auto")  # wide cells, for numbers to be read
     for (row, column), value in np.ndenumerate(share):
         if value >= 0.05:
-            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=6, color="white" if value > 50 else "black")
-    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, classes)) > 2 else {}
-    axes[0, 0].set_xticks(range(count), [str(c) for c in classes], **turned)
+            axes[0, 0].text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color="white" if value > 50 else "black")
+    axes[0, 0].set_xticks(range(count), [str(c) for c in classes], fontsize=7)
     axes[0, 0].set_yticks(range(count), [str(c) for c in classes])
     label(axes[0, 0], "predicted class", "true class")
     axes[0, 0].grid(False)
@@ -228,7 +227,7 @@ def confusion(predicted: Tensor, labels: Tensor, data: Dataset) -> Figure:
     return figure
 
 
-def hardest(probabilities: Tensor, data: Dataset, count: int = 10) -> Figure:
+def hardest(probabilities: Tensor, data: Dataset, experiment: str, count: int = 10) -> Figure:
     """The test images whose class a classifier believes least; probabilities (N, classes) of all of them."""
     believed = probabilities.gather(1, data.test.labels[:, None])[:, 0]
     worst = believed.argsort()[:count]
@@ -237,8 +236,8 @@ def hardest(probabilities: Tensor, data: Dataset, count: int = 10) -> Figure:
         to_float(data.test.images[worst])[None],
         ["test"],
         [f"{data.classes[true]}\nas {data.classes[taken]}" for true, taken in pairs],
-        f"{data.title}: what is still mistaken",
-        f"The {len(worst)} test images of whose class the classifier is least convinced, and what it takes them for.",
+        f"{data.title}, {way(experiment)}: what is still mistaken",
+        f"The {len(worst)} test images to whose own class the classifier gives the least probability, and what it takes them for.",
         size=max(0.55, 0.08 * max(map(len, data.classes))),
     )
 

@@ -83,7 +83,7 @@ def recipes_table(names: Sequence[str]) -> None:
     note = (
         f"The recipes of the six encoders. In all: {', '.join(alike)}. Peak rate: Muon's learning rate at its highest; AdamW's is a share "
         "of it. Warm-up: the share of the steps in which the rate rises; then it falls linearly to zero. Muon (momentum 0.6, three "
-        "Newton–Schulz steps, each kernel kept at the norm of the root of its outputs) moves the weights that a BatchNorm follows "
+        "Newton–Schulz steps, kernels kept at a norm of √n for n outputs) moves the weights that a BatchNorm follows "
         "(convolutions, and the projection head's first layer), AdamW all others. Statistics settle: the share of the "
         "epochs after which BatchNorm's running statistics stay. Space-to-depth: by patches of these sides. Last map: its side. Hidden "
         "layers, dropout: of the classifier."
@@ -251,7 +251,7 @@ def study_trials_table() -> None:
 HANDICAPS = ["encoder", "probe, in the study %", "probe, without %", "MLP, in the study %", "MLP, without %"]
 HANDICAPS_NOTE = (
     "CIFAR-10, seed 0, validation images: rows of the study as they were trained, and without the three handicaps (the MLP at 0.008; "
-    "statistics that settle after 0.6 of the epochs; mirror images shared by input and target)."
+    "statistics that settle after 0.6 of the epochs; of *autoencoder, views*, mirror images shared by input and target)."
 )
 
 

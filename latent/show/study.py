@@ -1,5 +1,7 @@
 """The controlled comparison as tables and series: every row of the study with what its latents store and lay open."""
 
+from collections.abc import Mapping
+
 from latent.show.tables import spread
 from latent.store import results
 
@@ -25,14 +27,16 @@ _MEASURES = {
     "uniformity": ("test_uniformity", 2),
     "rank": ("test_effective_rank", 0),
 }
-HEADER = ("encoder", "stored: MAE", *READERS.values(), "alignment", "uniformity", "effective rank")
+JUDGED = {"error": "stored: MAE"} | READERS  # measure → head of its column
+GEOMETRY = {"alignment": "alignment", "uniformity": "uniformity", "rank": "effective rank"}
 NOTE = (
     "The study on {}, test images, seeds of each row: {}. Stored: mean absolute error of a decoder trained on the frozen latents; of the "
-    "best constant image: {:.4f}. Laid open: accuracy in percent of four readers. Alignment (mean squared distance of two views of an "
-    "image, those of the MLP's training) and uniformity, of normalised latents: Wang and Isola (2020), lower is better; effective rank: "
-    "Roy and Vetterli (2007), at most 128."
+    "best constant image: {:.4f}. Laid open: accuracy in percent of four readers."
 )
-NOTE_AGAIN = "The same on {}, columns as in [Table](#study-mnist); seeds of each row: {}; error of the best constant image: {:.4f}."
+GEOMETRY_NOTE = (
+    "How the latents of the study lie on {}. Alignment (mean squared distance of two views of an image, those of the MLP's training) and "
+    "uniformity, of normalised latents: Wang and Isola (2020), lower is better; effective rank: Roy and Vetterli (2007), at most 128."
+)
 
 Rows = dict[str, dict[str, list[float]]]
 
@@ -57,9 +61,10 @@ def seeds(rows: Rows) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
-def table(rows: Rows) -> list[list[str]]:
-    """One formatted line for each row of the study, under HEADER."""
-    return [[title, *(spread(measures[name], digits) for name, (_, digits) in _MEASURES.items())] for title, measures in rows.items()]
+def table(rows: Rows, columns: Mapping[str, str] = JUDGED) -> tuple[list[str], list[list[str]]]:
+    """Header and a formatted line for each row of the study: its title, and its measures named by `columns`."""
+    lines = [[title, *(spread(measures[name], _MEASURES[name][1]) for name in columns)] for title, measures in rows.items()]
+    return ["encoder", *columns.values()], lines
 
 
 EFFECTS = {  # two rows, the second to be taken from the first → what differs
@@ -69,26 +74,27 @@ EFFECTS = {  # two rows, the second to be taken from the first → what differs
     ("autoencoder, views", "autoencoder"): "views",
     ("guided, strong", "guided"): "views",
     ("contrast, labels", "contrast"): "labels in the loss",
-    ("guided, strong", "contrast"): "labels",
+    ("guided, strong", "contrast"): "labels and loss",
     ("autoencoder", "PCA"): "a network, trained",
 }
-EFFECTS_HEADER = ("rows", "what differs", *READERS.values())
 EFFECTS_NOTE = (
-    "What one change is worth to a reader on {}, in points of test accuracy: differences of two rows of the study seed by seed, mean ± "
-    "standard deviation."
+    "What one change is worth to the linear probe and the MLP, in points of test accuracy: the second row of the study taken from the "
+    "first, seed by seed, mean ± standard deviation."
 )
 
 
-def effects(rows: Rows) -> list[list[str]]:
-    """One formatted line for each of EFFECTS whose two rows are there, under EFFECTS_HEADER: the difference by each of the READERS."""
-    return [
-        [f"{first} − {second}", change, *(spread(_differences(rows[first], rows[second], reader), 1) for reader in READERS)]
+def effects(studies: Mapping[str, Rows]) -> tuple[list[str], list[list[str]]]:
+    """Header and a formatted line for each of EFFECTS: the difference for two readers in each of `studies`, title of the data → rows."""
+    columns = [(title, reader) for title in studies for reader in ("linear", "classifier")]
+    header = ["rows", "what differs", *(f"{title}, {READERS[reader]}" for title, reader in columns)]
+    return header, [
+        [f"{first} − {second}", change, *(spread(_differences(studies[title], first, second, reader), 1) for title, reader in columns)]
         for (first, second), change in EFFECTS.items()
-        if {first, second} <= rows.keys()
     ]
 
 
-def _differences(first: dict[str, list[float]], second: dict[str, list[float]], reader: str) -> list[float]:
-    """Seed by seed, of the seeds that both have; a seed fixes the start and the order of the images for both."""
-    one, other = (dict(zip(row["seed"], row[reader])) for row in (first, second))
+def _differences(rows: Rows, first: str, second: str, reader: str) -> list[float]:
+    """Seed by seed, of the seeds that both rows have; a seed fixes the start and the order of the images for both."""
+    found = (rows.get(title, {"seed": [], reader: []}) for title in (first, second))
+    one, other = (dict(zip(row["seed"], row[reader])) for row in found)
     return [value - other[seed] for seed, value in one.items() if seed in other]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks import contestants, growth, kernels, layers, speed, textbook, training
-from benchmarks.rows import HEADER, Row, write
+from benchmarks.rows import HEADER, Row, ratio, write
 from latent.compute.convolution import Conv3x3
 from latent.objectives import OBJECTIVES
 from latent.recipes import find_recipe
@@ -14,7 +14,7 @@ from latent.recipes import find_recipe
 
 def test_a_row_knows_whether_its_goal_is_met_and_the_table_says_so(tmp_path):
     rows = [
-        Row("fast", 20, 2, "images/s", 10.0, least=10),
+        Row("fast", 20, 2, "images/s", 10.0, (9, 11), least=10),
         Row("slow", 3, 2, "images/s", 1.5, least=5),
         Row("small", 1, 10, "ms", 0.1, most=0.1),
         Row("plain", 7, None, "s"),
@@ -29,14 +29,20 @@ def test_a_row_knows_whether_its_goal_is_met_and_the_table_says_so(tmp_path):
         and [line[-1] for line in cells[2:]] == ["yes", "no", "yes", "–"]
         and {len(line) for line in cells} == {len(HEADER)}
     )
+    assert [line[5] for line in cells[2:]] == ["9 to 11", "–", "–", "–"]
     assert json.loads((tmp_path / "summary.json").read_text()) == {"fast": 10, "slow": 1.5, "small": 0.1}
+
+
+def test_a_ratio_is_of_medians_and_its_spread_of_turns():
+    assert ratio([3, 8, 4], [1, 2, 4]) == (2, (1, 4))
+    assert ratio([3, 8, 4], [1, 2, 4], times=0.5) == (1, (0.5, 2))
 
 
 @pytest.mark.parametrize("experiment", ["cifar-contrastive", "cifar-ae"])
 def test_a_training_is_judged_by_ratios_above_zero(experiment, monkeypatch):
     monkeypatch.setattr(training, "MATRIX", 64)
     tasks = training.prepare(experiment, "tiny", count=128)
-    rows = speed.by_itself(experiment, "tiny", {name: contestants.seconds(task) for name, task in tasks.items()})
+    rows = speed.by_itself(experiment, "tiny", {name: [contestants.seconds(task)] for name, task in tasks.items()})
     assert len(rows) == 3 and all(row.ratio > 0 and row.ours > 0 and row.theirs > 0 for row in rows)
 
 
@@ -61,7 +67,7 @@ def test_the_usual_way_trains_and_loads(rival, experiment):
     if rival == "lightly":
         pytest.importorskip("lightly", reason="make bench installs it")
     tasks = getattr(textbook, rival)(experiment, "tiny", 128)
-    found = {name: contestants.seconds(task) for name, task in tasks.items()}
+    found = {name: [contestants.seconds(task)] for name, task in tasks.items()}
     rows = speed.against(experiment, rival, found, found, 10)
     assert [row.ratio for row in rows] == [1, 1] and all(row.ours > 0 for row in rows) and not rows[0].met
 

@@ -90,6 +90,13 @@ def test_the_readme_shows_the_stored_results(monkeypatch):
     assert tables.markdown(tables.HEADER, tables.rows()) in (ROOT / "README.md").read_text()
 
 
+def test_each_number_of_the_readme_on_speed_was_measured():
+    section = (ROOT / "README.md").read_text().split("## How fast")[1].split("\n## ")[0]
+    measured = "".join((ROOT / f"results/benchmarks/{folder}README.md").read_text() for folder in ("", "arrival/"))
+    said, known = (set(re.findall(r"(?<![\w.-])\d[\d.,]*\d", text)) for text in (section, measured))
+    assert said <= known and len(said) > 15
+
+
 def test_no_tracked_file_is_large_or_speaks_of_a_machine():
     for path in tracked():
         assert path.stat().st_size < 8 * 2**20, path

@@ -88,6 +88,14 @@ def test_code_shows_only_where_tagged_and_what_tags_remove_is_gone():
     assert not any(absent in words for absent in ("hidden", "PROGRESS", "WIDGET", "gone", "GONE", "input", "OUTPUT", "50 %", "\x1b"))
 
 
+def test_a_markdown_cell_tagged_caption_numbers_the_table_before_it():
+    caption = v4.new_markdown_cell("What was *tried*.")
+    caption.metadata["tags"] = ["caption"]
+    cells = ["words\n\n| a | b |\n|---|---|\n| x | 1.5 |", caption]
+    assert "Table 1. What was tried." in text(export("# T", *cells))
+    assert "a caption stands under no figure or table" in stops("words", caption)
+
+
 def test_figures_and_tables_are_numbered_apart():
     table = "| a | b |\n|---|---|\n| x | 1.5 |"
     words = text(

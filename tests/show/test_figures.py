@@ -44,15 +44,15 @@ def drawings():
     near = [probe.subset(data.train, 7, n) for n in range(5)]
     return {
         "samples": figures.samples(data),
-        "random_views": figures.random_views(data, Views(shift=3)),
+        "random_views": figures.random_views(data, Views(shift=3), "mnist-contrastive"),
         "network": figures.network(networks("mnist-ae"), data, "mnist-ae"),
         "curves": figures.curves([record(curve)] * 2),
         "reconstructions": figures.reconstructions(shown, faint * 0.9, faint * 0.8, data),
         "interpolation": figures.interpolation(linear(faint[:2], 10), linear(faint[:2], 10), ["1", "2"]),
         "tsne_map": figures.tsne_map(points, labels, data.classes, "a map", "a sentence"),
         "tsne_row": figures.tsne_row({"a": points, "b": points, "c": points}, labels, data.classes, "maps", "a sentence"),
-        "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data),
-        "hardest": figures.hardest(torch.rand(len(data.test), 10), data),
+        "confusion": figures.confusion(data.test.labels.roll(1), data.test.labels, data, "mnist-guided"),
+        "hardest": figures.hardest(torch.rand(len(data.test), 10), data, "mnist-guided"),
         "neighbours": figures.neighbours(shown, near, data, "mnist-ae"),
         "importance": figures.importance({"encoder.learning_rate": 0.7, "levels": 0.3}, "mnist-ae", "validation MAE", 5),
         "slices": figures.slices(
@@ -224,7 +224,7 @@ def test_what_is_hardest_comes_first_with_what_it_is_taken_for(drawn):
     believed = torch.full((len(data.test), 10), 0.1)
     wrong = (data.test.labels[7].item() + 1) % 10
     believed[7] = torch.eye(10)[wrong]
-    figure = figures.hardest(believed, data, count=3)
+    figure = figures.hardest(believed, data, "mnist-guided", count=3)
     assert figure.axes[0].get_title() == f"{data.classes[data.test.labels[7]]}\nas {data.classes[wrong]}" and len(figure.axes) == 3
     pyplot.close(figure)
 
@@ -245,7 +245,7 @@ def test_a_caption_of_confusions_names_the_commonest(drawn):
     data = load("mnist")
     predicted = data.test.labels.clone()
     predicted[(data.test.labels == 3).nonzero()[0]] = 8
-    figure = figures.confusion(predicted, data.test.labels, data)
+    figure = figures.confusion(predicted, data.test.labels, data, "cifar-guided")
     share = 100 / (data.test.labels == 3).sum().item()
     assert f"{data.classes[3]} taken for {data.classes[8]}, {share:.1f} %" in figure.get_label()
     pyplot.close(figure)

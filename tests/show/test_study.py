@@ -37,17 +37,19 @@ def test_rows_come_in_the_order_of_the_study_with_a_value_for_each_seed(stored):
 
 
 def test_the_table_gives_mean_and_deviation(stored):
-    first = study.table(study.read("mnist"))[0]
-    assert (
-        len(first) == len(study.HEADER)
-        and first[:3] == ["contrast, weak", "0.5000 ± 0.0000", "98.0 ± 0.7"]
-        and study.seeds(study.read("mnist")) == "2"
-    )
+    header, (first, _) = study.table(study.read("mnist"))
+    assert header[:3] == ["encoder", "stored: MAE", "linear"] and len(first) == len(header)
+    assert first[:3] == ["contrast, weak", "0.5000 ± 0.0000", "98.0 ± 0.7"] and study.seeds(study.read("mnist")) == "2"
+    header, (first, _) = study.table(study.read("mnist"), study.GEOMETRY)
+    assert header[1:] == ["alignment", "uniformity", "effective rank"] and first[1] == "0.50 ± 0.00"
 
 
 def test_an_effect_is_taken_seed_by_seed_and_needs_both_rows(stored):
-    (only,) = study.effects(study.read("mnist"))
-    assert only[:3] == ["contrast − contrast, weak", "views", "1.2 ± 0.4"]  # 1.5 and 0.9
+    header, lines = study.effects({"MNIST": study.read("mnist"), "CIFAR-10": {}})
+    assert header == ["rows", "what differs", "MNIST, linear", "MNIST, MLP", "CIFAR-10, linear", "CIFAR-10, MLP"]
+    (known,) = (line for line in lines if line[2] != "–")
+    assert known == ["contrast − contrast, weak", "views", "1.2 ± 0.4", "0.0 ± 0.0", "–", "–"]  # 1.5 and 0.9
+    assert len(lines) == len(study.EFFECTS)
 
 
 def test_an_effect_pairs_the_same_seeds_where_one_row_has_others_too():
@@ -55,8 +57,8 @@ def test_an_effect_pairs_the_same_seeds_where_one_row_has_others_too():
         "contrast": {"seed": [0, 2], **{reader: [99.0, 99.8] for reader in study.READERS}},
         "contrast, weak": {"seed": [0, 1, 2], **{reader: [97.5, 90.0, 98.9] for reader in study.READERS}},
     }
-    (only,) = study.effects(rows)
-    assert only[2:] == ["1.2 ± 0.4"] * 4 and study.seeds(rows) == "2 to 3"  # 1.5 and 0.9, and nothing of seed 1
+    (known,) = (line for line in study.effects({"MNIST": rows})[1] if line[2] != "–")
+    assert known[2:] == ["1.2 ± 0.4"] * 2 and study.seeds(rows) == "2 to 3"  # 1.5 and 0.9, and nothing of seed 1
 
 
 def test_every_row_of_the_study_has_a_title_and_every_effect_two_rows_that_differ():
