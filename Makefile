@@ -23,7 +23,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 # All notebooks on the embedded stand-in data: no download, no real result is touched. Leaves build/wet.pdf and build/dry.pdf.
 demo: .venv/ready
 	@mkdir -p $(DEMO)/results && cp -r results/study $(DEMO)/results  # the controlled comparison is shown as stored
-	@echo "Each notebook on stand-in data, two at a time with one thread each, about three minutes in all on two cores:"
+	@echo "Each notebook on stand-in data, two at a time with one thread each, five to eight minutes in all on two cores:"
 	@printf '%s\n' dry/dry.ipynb $(NOTEBOOKS) | xargs -P 2 -I {} sh -c 'begin=$$(date +%s); \
 	  OMP_NUM_THREADS=1 $(STANDINS) PYTHONWARNINGS=ignore $(BIN)/jupyter $(RUN_NOTEBOOKS) --output-dir $(DEMO)/$$(dirname {}) {} || exit 255; \
 	  printf "  %-38s%s s\n" {} $$(($$(date +%s) - begin))'

@@ -37,6 +37,13 @@ def printed():
     return " ".join(" ".join(page.extract_text() for page in PdfReader(ROOT / "wet.pdf").pages).split())
 
 
+def lines_of(names: str) -> set[str]:
+    """The lines of all Markdown that notebooks have printed."""
+    cells = [cell for path in (ROOT / "notebooks").glob(names) for cell in nbformat.read(path, as_version=4).cells]
+    shown = [output.data.get("text/markdown", "") for cell in cells for output in cell.get("outputs", []) if "data" in output]
+    return {line for text in shown for line in text.splitlines()}
+
+
 def test_every_row_of_results_is_printed_as_it_is_stored(printed):
     numbers = printed.replace(" –", "")  # which columns a table has depends on the rows beside it
     for name, *cells in tables.rows():
@@ -50,14 +57,19 @@ def test_every_row_and_every_effect_of_the_study_is_printed_as_it_is_stored(prin
         for _, *cells in study.table(rows)[1]:
             assert " ".join(cells) in printed
     for line in study.effects(studies)[1]:
-        assert " ".join(line).replace("-", "−") in printed.replace("-", "−"), line
+        assert "–" not in line and " ".join(line).replace("-", "−") in printed.replace("-", "−"), line
+
+
+def test_how_the_latents_of_the_study_lie_stands_in_its_notebook_as_it_is_stored():
+    lines = lines_of("07_*.ipynb")
+    for dataset in ("mnist", "cifar"):
+        for row in study.table(study.read(dataset), study.GEOMETRY)[1]:
+            assert f"| {' | '.join(row)} |" in lines, row
 
 
 def test_every_trial_stands_in_a_notebook_as_it_was_logged():
     digits = {"validation_accuracy": 2, "validation_linear_accuracy": 2, "validation_mae": 4}
-    cells = [cell for path in (ROOT / "notebooks").glob("*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
-    shown = [output.data.get("text/markdown", "") for cell in cells for output in cell.get("outputs", []) if "data" in output]
-    lines = {line.replace("| – ", "") for text in shown for line in text.splitlines()}
+    lines = {line.replace("| – ", "") for line in lines_of("*.ipynb")}
     for number, row in enumerate(trials.read()):
         measured = [f"{row[name]:.{count}f}" for name, count in digits.items() if name in row]
         trained = f"{row['images']:,} × {row['recipe']['encoder']['epochs']}"
