@@ -1,9 +1,9 @@
 """What each layer takes of a training step, forward and backward, and how near its arithmetic comes to the machine's matrix rate."""
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,7 @@ def _time(name: str, met: _Met, repeats: int) -> Layer:
     with training.counted_operations() as counter:
         _pass(met)
     goes = [_pass(met) for _ in range(repeats + 1)][1:]  # the first warms up
-    forward, backward = (statistics.median(times) for times in zip(*goes))
+    forward, backward = (median(times) for times in zip(*goes))
     side = f", {met.input.shape[2]}×{met.input.shape[3]}" if met.input.ndim == 4 else ""
     kind = f"{name.partition('.')[0]}, {type(met.layer).__name__}{side}"
     return Layer(kind, forward, backward, counter.get_total_flops())

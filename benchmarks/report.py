@@ -1,9 +1,9 @@
 """How long wet.pdf takes from the executed notebooks."""
 
-import statistics
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from benchmarks.rows import Row
 from latent.report.build import build_wet
@@ -17,4 +17,4 @@ def rows(notebooks: Path, repeats: int) -> list[Row]:
             start = time.perf_counter()
             build_wet(notebooks, Path(folder))
             spent.append(time.perf_counter() - start)
-    return [Row("wet.pdf from the executed notebooks", statistics.median(spent), None, "s")]
+    return [Row("wet.pdf from the executed notebooks", median(spent), None, "s")]

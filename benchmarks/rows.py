@@ -1,10 +1,10 @@
 """One line of the comparison, and the table and the file that the lines make."""
 
 import json
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from latent.show.tables import markdown
 
@@ -41,7 +41,7 @@ class Row:
 def ratio(over: Sequence[float], under: Sequence[float], times: float = 1) -> tuple[float, tuple[float, float]]:
     """`times` over / under: of the medians, and (lowest, highest) of the ratios turn by turn."""
     turns = [times * one / other for one, other in zip(over, under, strict=True)]
-    return times * statistics.median(over) / statistics.median(under), (min(turns), max(turns))
+    return times * median(over) / median(under), (min(turns), max(turns))
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """The maps of this project, which are scikit-learn's t-SNE, against openTSNE's: the same points, the same judges, wall-clock seconds."""
 
-import statistics
 import time
+from statistics import median
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ def rows(count: int, repeats: int) -> tuple[str, list[Row]]:
     trusts = [probe.trustworthiness(points[:JUDGED], torch.from_numpy(flat[:JUDGED])) for flat in maps]
     title = f"t-SNE of {len(points):,} latents, against openTSNE"
     return name, [
-        Row(title, statistics.median(ours), statistics.median(theirs), "s", *ratio(theirs, ours), least=5),
+        Row(title, median(ours), median(theirs), "s", *ratio(theirs, ours), least=5),
         Row("KL divergence of that map", *divergences, "nats", divergences[0] / divergences[1], most=1.01),
         Row("trustworthiness of that map", *trusts, "", trusts[0] / trusts[1], least=0.99),
     ]

@@ -251,7 +251,7 @@ def _verify(options: argparse.Namespace) -> int:
     from latent.verify import verify
 
     device = choose_device(options.device)
-    stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.read(name)]
+    stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.path(name, 0, ".safetensors").exists()]
     checks = [check for name in stored for check in verify(name, device, options.splits)]
     for check in checks:
         verdict = "ok" if check.agrees else "DIFFERS"

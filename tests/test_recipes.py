@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from helpers import ROOT
@@ -67,3 +68,10 @@ def test_recipes_are_read_without_waiting_for_torch():
     asked = "import sys, latent.recipes as r; r.find_recipe('mnist-ae'); print('torch' in sys.modules, 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
+
+
+@pytest.mark.parametrize("scale", ["cpu", "gpu", "demo", "tiny"])
+@pytest.mark.parametrize("dataset", ["mnist", "cifar"])
+def test_contrast_with_labels_is_contrast_but_for_its_objective(dataset, scale):
+    with_labels, without = (find_recipe(f"{dataset}-contrastive{suffix}", scale) for suffix in ("-labels", ""))
+    assert with_labels == replace(without, objective="contrast_labels")

@@ -47,7 +47,7 @@ NO_STUDY = "not trained on this data:\nlatent train-all --recipe study"
 def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str], title: str, caption: str) -> Figure:
     """t-SNE maps (N, 2) of the same images, two in a row, coloured by class, each class named where it is densest."""
     rows = -(-len(points) // 2)
-    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(5.2, 0.5 + 2.05 * rows))
+    figure, axes = canvas(title, caption, columns=2, rows=rows, size=(6.6, 0.5 + 2.05 * rows))
     for panel, (name, places) in zip(axes.flat, points.items()):
         _map(panel, places, labels, classes, size=5)
         label(panel, "t-SNE dimension 1", "t-SNE dimension 2", name)
@@ -64,9 +64,8 @@ def maps(points: Mapping[str, np.ndarray], labels: Tensor, classes: Sequence[str
 def _map(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], size: float) -> None:
     """One map on `axes`: both axes of one scale, since distances on it are compared; no tick labels, since they mean nothing."""
     scatter(axes, places, labels, classes, size)
-    middle, half = (places.max(0) + places.min(0)) / 2, 0.54 * np.ptp(places, axis=0).max()
-    (left, low), (right, high) = middle - half, middle + half
-    axes.set(xticklabels=[], yticklabels=[], aspect="equal", xlim=(left, right), ylim=(low, high))
+    axes.set(xticklabels=[], yticklabels=[], xmargin=0.04, ymargin=0.04)
+    axes.set_aspect("equal", adjustable="datalim")  # the frame stays as large as it is
 
 
 def _name_classes(axes: Axes, places: np.ndarray, labels: Tensor, classes: Sequence[str], fontsize: float) -> None:
@@ -175,7 +174,7 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a marker a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.35))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.15))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)

@@ -20,7 +20,7 @@ from latent.models import ResidualPair
 from latent.show.plots import COLOURS
 
 GREY = "#333333"
-NAME, CAPTION, WORDS = 7.5, 7, 6.5  # sizes of type, in points: of a row's name, below a box, on a line
+NAME, CAPTION, WORDS = 7.5, 7, 6.8  # sizes of type, in points: of a row's name, below a box, on a line
 LINE = 1.2 / 72  # inches of a line of text, for each point of its type
 
 Points = list[tuple[float, float]]
@@ -129,10 +129,10 @@ def _row(axes: Axes, points: Points, row: Sequence[Step], colour: str) -> Points
     for words, shape in row:
         (x, y), (wide, high) = points[-1], _size(shape)
         if words:
-            end = x + _width(words, WORDS) + 0.08
+            end = x + _width(words, WORDS) + 0.13
             path = Path([*points, (end + 0.01, y)])  # a head stops as much short of where its path ends
             axes.add_patch(FancyArrowPatch(path=path, arrowstyle="->", mutation_scale=5, color=GREY, linewidth=0.8, fill=False))
-            _write(axes, (x + end) / 2 - 0.01, y + 0.03, words, WORDS, "bottom", GREY)
+            _write(axes, (x + end) / 2 - 0.01, y + 0.04, words, WORDS, "bottom", GREY)
             x = end
         axes.add_patch(Rectangle((x, y - high / 2), wide, high, facecolor=colour, edgecolor="black", linewidth=0.6))
         count, *side = shape
@@ -153,7 +153,7 @@ def _size(shape: tuple[int, ...]) -> tuple[float, float]:
 
 def _reach(row: Sequence[Step]) -> tuple[float, float]:
     """How far a row reaches above its line and below it, its name not counted."""
-    above = max(max(_size(shape)[1] / 2, 0.03 + WORDS * LINE * (1 + words.count("\n"))) for words, shape in row)
+    above = max(max(_size(shape)[1] / 2, 0.04 + WORDS * LINE * (1 + words.count("\n"))) for words, shape in row)
     return above + 0.04, max(_size(shape)[1] / 2 + CAPTION * LINE * len(shape) for _, shape in row) + 0.04
 
 

@@ -54,14 +54,14 @@ def nearest_distance(points: Tensor, known: Tensor) -> Tensor:
 
 
 def grey(pictures: Tensor) -> Tensor:
-    """Share (N,) in percent of pixels that are neither paper nor ink, between 0.2 and 0.8; pictures (N, C, H, W) in [0, 1]."""
+    """Share (N,) in percent of pixels that are grey, between 0.2 and 0.8; pictures (N, C, H, W) in [0, 1]."""
     return 100 * ((pictures > 0.2) & (pictures < 0.8)).float().mean((1, 2, 3))
 
 
 WAYS = {"latents, along the line": linear, "latents, along the arc": spherical}
 LATENT, PIXELS = "distance to the\nnearest latent", "distance to the\nnearest image"
 Survey = dict[str, dict[str, np.ndarray]]
-GREY, CERTAINTY = "pixels neither paper\nnor ink (%)", "certainty of the\nguided classifier"
+GREY, CERTAINTY = "grey pixels,\n0.2 to 0.8 (%)", "certainty of the\nguided classifier"
 
 
 @torch.no_grad()

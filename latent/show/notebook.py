@@ -329,8 +329,9 @@ MEASURED = "Mean ± standard deviation over seeds. Train, validation and test: o
 
 
 def measures_table(names: Sequence[str]) -> None:
-    """Show what was measured of experiments, mean ± standard deviation over seeds, in words."""
+    """Show what was measured of experiments, mean ± standard deviation over seeds, in words. What was never trained is trained."""
     for name in names:
-        experiment.load_or_run(name)
+        if not results.read(name):
+            experiment.load_or_run(name)
     body = [tables.row(tables.way(name), results.read(name)) for name in names]
     display.table(*tables.filled(tables.SHORT, body), MEASURED, f"{names[0]}-measures")

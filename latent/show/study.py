@@ -1,6 +1,9 @@
 """The controlled comparison as tables and series: every row of the study with what its latents store and lay open."""
 
 from collections.abc import Mapping
+from statistics import mean
+
+from scipy.stats import spearmanr
 
 from latent.show.tables import spread
 from latent.store import results
@@ -16,6 +19,7 @@ TITLES = {  # of the rows of the study, in their order
     "guided-views": "guided, strong",
     "contrastive-labels": "contrast, labels",
 }
+LABELLED = ("guided", "guided, strong", "contrast, labels")  # rows whose encoder saw labels
 READERS = {"linear": "linear", "knn": "kNN-5", "classifier": "MLP", "unfolding": "decoder + CNN"}
 _MEASURES = {
     "error": ("test_mae", 4),
@@ -30,8 +34,8 @@ _MEASURES = {
 JUDGED = {"error": "stored: MAE"} | READERS  # measure → head of its column
 GEOMETRY = {"alignment": "alignment", "uniformity": "uniformity", "rank": "effective rank"}
 NOTE = (
-    "The study on {}, test images, seeds of each row: {}. Stored: mean absolute error of a decoder trained on the frozen latents; of the "
-    "best constant image: {:.4f}. Laid open: accuracy in percent of four readers."
+    "The study on {}, test images, {} seeds a row. Stored: error (MAE) of a decoder trained on the frozen latents; of the best constant "
+    "image: {:.4f}. Laid open: accuracy in percent of four readers. Below: their rank correlations with the error."
 )
 GEOMETRY_NOTE = (
     "How the latents of the study lie on {}. Alignment (mean squared distance of two views of an image, those of the MLP's training) and "
@@ -67,6 +71,22 @@ def table(rows: Rows, columns: Mapping[str, str] = JUDGED) -> tuple[list[str], l
     return ["encoder", *columns.values()], lines
 
 
+def agreement(rows: Rows) -> list[list[str]]:
+    """Two more lines for the table of `rows`: Spearman's rank correlation of the decoder's error with what each reader finds.
+
+    It is taken over the means of all rows, then over those whose encoder saw no label; a dash where these are fewer than two.
+    """
+    blind = {title: measures for title, measures in rows.items() if title not in LABELLED}
+    return [["rank correlation, all rows", "", *_ranked(rows)], ["rank correlation, rows without labels", "", *_ranked(blind)]]
+
+
+def _ranked(rows: Rows) -> list[str]:
+    if len(rows) < 2:
+        return ["–"] * len(READERS)
+    means = {name: [mean(measures[name]) for measures in rows.values()] for name in ("error", *READERS)}
+    return [f"{spearmanr(means['error'], means[reader]).statistic:.2f}".replace("-", "−") for reader in READERS]
+
+
 EFFECTS = {  # two rows, the second to be taken from the first → what differs
     ("contrast", "autoencoder, views"): "objective",
     ("contrast", "autoencoder"): "objective and views",
@@ -94,7 +114,8 @@ def effects(studies: Mapping[str, Rows]) -> tuple[list[str], list[list[str]]]:
 
 
 def _differences(rows: Rows, first: str, second: str, reader: str) -> list[float]:
-    """Seed by seed, of the seeds that both rows have; a seed fixes the start and the order of the images for both."""
-    found = (rows.get(title, {"seed": [], reader: []}) for title in (first, second))
-    one, other = (dict(zip(row["seed"], row[reader])) for row in found)
+    """Seed by seed, of the seeds that both rows have, none where a row is missing; a seed fixes start and order of the images for both."""
+    if not {first, second} <= rows.keys():
+        return []
+    one, other = (dict(zip(rows[title]["seed"], rows[title][reader])) for title in (first, second))
     return [value - other[seed] for seed, value in one.items() if seed in other]

@@ -123,10 +123,9 @@ def write_into(path: Path) -> None:
 
 SCORES = ("images", "space", "kNN-5 %", "distances as in pixels", "silhouette", "trustworthiness of the map")
 SCORES_NOTE = (
-    "The spaces behind the maps, seed 0 of each encoder. kNN-5: of all test images, as in the tables before; pixels are compared after "
-    "their mean is taken away. The others: of the 1,500 images on the maps, by Euclidean distance, as in t-SNE: rank correlation of the "
-    "distances between images with those between their pixels; silhouette of the classes (Rousseeuw 1987); and trustworthiness, how far "
-    "neighbours on the map are neighbours in the space (Venna and Kaski 2001), 1 at best."
+    "The spaces behind the maps, seed 0. kNN-5: of all test images (pixels less their mean). The others: of the 1,500 images on the maps, "
+    "by Euclidean distance, as in t-SNE: rank correlation of the distances between images with those between their pixels; silhouette of "
+    "the classes (Rousseeuw 1987); trustworthiness, how far neighbours on the map are neighbours in the space (Venna and Kaski 2001)."
 )
 
 

@@ -68,6 +68,7 @@ def test_the_cell_for_colab_and_kaggle_installs_what_they_lack():
         "numpy",
         "matplotlib",
         "sklearn",
+        "scipy",
         "tqdm",
         "IPython",
         "ipywidgets",

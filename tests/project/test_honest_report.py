@@ -54,8 +54,8 @@ def test_every_row_and_every_effect_of_the_study_is_printed_as_it_is_stored(prin
     studies = {title: study.read(dataset) for dataset, title in {"mnist": "MNIST", "cifar": "CIFAR-10"}.items()}
     for rows in studies.values():
         assert set(rows) == set(study.TITLES.values())
-        for _, *cells in study.table(rows)[1]:
-            assert " ".join(cells) in printed
+        for cells in (*study.table(rows)[1], *study.agreement(rows)):
+            assert " ".join(cell for cell in cells[1:] if cell) in printed
     for line in study.effects(studies)[1]:
         assert "–" not in line and " ".join(line).replace("-", "−") in printed.replace("-", "−"), line
 

@@ -84,6 +84,12 @@ def test_shipped_results_belong_to_the_data_at_hand(name, real_data):
     assert record["data"]["digest"] == load(find_recipe(name).dataset).digest
 
 
+def test_weights_are_shipped_of_everything_but_contrast_with_labels():
+    assert [name for name in SHIPPED if not (ROOT / "results" / name / "seed0.safetensors").exists()] == [
+        name for name in VARIANTS if name.endswith("-labels")
+    ]
+
+
 def test_the_readme_shows_the_stored_results(monkeypatch):
     monkeypatch.setenv("LATENT_RESULTS", str(ROOT / "results"))
     monkeypatch.setenv("LATENT_RECIPE", "cpu")

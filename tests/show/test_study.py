@@ -61,6 +61,20 @@ def test_an_effect_pairs_the_same_seeds_where_one_row_has_others_too():
     assert known[2:] == ["1.2 ± 0.4"] * 2 and study.seeds(rows) == "2 to 3"  # 1.5 and 0.9, and nothing of seed 1
 
 
+def test_the_agreement_of_error_and_reader_goes_by_the_ranks_of_the_rows_means():
+    titles = ("PCA", "guided", "contrast", "autoencoder")
+    errors, found = ([0.1, 0.3], [0.25, 0.35], [0.4, 0.0], [0.9, 0.9]), ([90.0, 92.0], [99.0, 99.0], [70.0, 74.0], [95.0, 97.0])
+    rows = {
+        title: {"error": error, **dict.fromkeys(("linear", "knn", "classifier"), error), "unfolding": right}
+        for title, error, right in zip(titles, errors, found)
+    }
+    every, blind = study.agreement(rows)
+    assert every[1:] == ["", "1.00", "1.00", "1.00", "0.74"]  # ranks 1.5 3 1.5 4 and 2 4 1 3: 3.5 / √(4.5 · 5)
+    assert blind[1:] == ["", "1.00", "1.00", "1.00", "0.87"]  # without the guided row 1.5 1.5 3 and 2 1 3: √3 / 2
+    assert study.agreement({})[0][2:] == ["–"] * 4
+    assert {title for row, title in study.TITLES.items() if "guided" in row or "labels" in row} == set(study.LABELLED)
+
+
 def test_every_row_of_the_study_has_a_title_and_every_effect_two_rows_that_differ():
     assert list(study.TITLES) == list(STUDY)
     for first, second in study.EFFECTS:
