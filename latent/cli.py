@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from latent.errors import Terminated, UserError
-from latent.recipes import EXPERIMENTS, RECIPES, VARIANTS, default_scale, find_recipe
+from latent.recipes import EXPERIMENTS, RECIPES, RECORDS_ALONE, VARIANTS, default_scale, find_recipe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -251,7 +251,8 @@ def _verify(options: argparse.Namespace) -> int:
     from latent.verify import verify
 
     device = choose_device(options.device)
-    stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or results.path(name, 0, ".safetensors").exists()]
+    without = [name for name in RECORDS_ALONE if not results.path(name, 0, ".safetensors").exists()]
+    stored = [name for name in EXPERIMENTS + VARIANTS if name in EXPERIMENTS or (results.read(name) and name not in without)]
     checks = [check for name in stored for check in verify(name, device, options.splits)]
     for check in checks:
         verdict = "ok" if check.agrees else "DIFFERS"

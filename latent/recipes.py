@@ -15,6 +15,7 @@ from latent.errors import UserError
 
 EXPERIMENTS = ("mnist-ae", "mnist-guided", "mnist-contrastive", "cifar-ae", "cifar-guided", "cifar-contrastive")
 VARIANTS = ("mnist-contrastive-labels", "cifar-contrastive-labels", "mnist-pca", "cifar-pca")  # for comparison
+RECORDS_ALONE = ("mnist-contrastive-labels", "cifar-contrastive-labels")  # shipped without weights: nothing loads them
 OBJECTIVES = ("reconstruct", "classify", "contrast", "contrast_labels")  # written out in latent/objectives.py
 UNTRAINED = ("random", "pca")  # encoders that the study compares with: as they start, and principal components
 SEEDS = {"mnist": 5, "cifar10": 3}  # how many of each experiment stand behind its ±

@@ -73,6 +73,8 @@ def test_a_map_has_one_scale_and_names_a_class_where_most_of_it_lies():
     crowd = np.concatenate([np.full((30, 2), 5.0) + 0.01 * PLACES[:30], [[-5.0, -5.0]]])
     drawn = comparison.maps({"m": crowd}, torch.zeros(31, dtype=torch.long), ["a"], "t", "s")
     panel = drawn.axes[0]
+    across, upward = (np.ptp(limits()) for limits in (panel.get_xlim, panel.get_ylim))
+    assert across / panel.bbox.width == pytest.approx(upward / panel.bbox.height, rel=1e-3)
     assert panel.get_aspect() == 1 and panel.texts[0].xy == pytest.approx((5, 5), abs=0.1)
 
 
