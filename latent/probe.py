@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 from sklearn import manifold, metrics
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -228,8 +229,7 @@ def different_pair(split: Split) -> tuple[int, int]:
 
 def distance_correlation(points: Tensor, others: Tensor) -> float:
     """Spearman's rank correlation of the Euclidean distances among points (N, D) with those among the same points elsewhere (N, E)."""
-    ranks = torch.stack([torch.pdist(space).argsort().argsort().double() for space in (points, others)])
-    return torch.corrcoef(ranks)[0, 1].item()
+    return spearmanr(*(torch.pdist(space) for space in (points, others))).statistic.item()
 
 
 def structure(points: Tensor, flat: np.ndarray, labels: Tensor, pixels: Tensor) -> dict[str, float]:

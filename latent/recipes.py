@@ -211,10 +211,6 @@ RECIPES["cpu"] = {
 }
 
 
-# 1.2.3 once more with labels in its loss and all else equal: what are they worth?
-for _name in ("mnist", "cifar"):
-    RECIPES["cpu"][f"{_name}-contrastive-labels"] = replace(RECIPES["cpu"][f"{_name}-contrastive"], objective="contrast_labels")
-
 # As many principal components, under the autoencoder's own classifier: what needs no training of an encoder.
 for _name in ("mnist", "cifar"):
     _recipe = RECIPES["cpu"][f"{_name}-ae"]
@@ -224,7 +220,7 @@ for _name in ("mnist", "cifar"):
 _LATENTS_OUT = Training(epochs=10, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05)
 for _name, _recipe in RECIPES["cpu"].items():
     _small = _recipe.dataset == "mnist"
-    _epochs = {"contrast": 400, "contrast_labels": 400, "reconstruct": 100, "classify": 60, "pca": 1}[_recipe.objective]
+    _epochs = {"contrast": 400, "reconstruct": 100, "classify": 60, "pca": 1}[_recipe.objective]
     RECIPES["gpu"][_name] = replace(
         _recipe,
         widths=(64, 256, 256),
@@ -258,30 +254,32 @@ def _study(dataset: str, row: str) -> Recipe:
     name = {"mnist": "mnist", "cifar10": "cifar"}[dataset]
     contrastive = RECIPES["cpu"][f"{name}-contrastive"]
     strong, weak = replace(contrastive.encoder.views, side=0), RECIPES["cpu"][f"{name}-guided"].encoder.views
+    in_place = replace(strong, flip=False)  # a decoder cannot know whether its image was mirrored: input and target are, alike
     objective, views = {
         "random": ("random", Views()),
         "pca": ("pca", Views()),
         "ae": ("reconstruct", Views()),
-        "ae-views": ("reconstruct", strong),
+        "ae-views": ("reconstruct", in_place),
         "contrastive-weak": ("contrast", weak),
         "contrastive": ("contrast", strong),
         "guided": ("classify", weak),
         "guided-views": ("classify", strong),
         "contrastive-labels": ("contrast_labels", strong),
     }[row]
-    muon = Training(epochs=5, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05)
+    photographs = dataset == "cifar10"  # their latents have outliers: moments that follow them until the end do not fit what is judged
+    muon = Training(epochs=5, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05, settle=0.6 if photographs else 1.0)
     return Recipe(
         dataset,
         objective,
         encoder=replace(muon, views=views),
-        classifier=replace(contrastive.classifier, copies=2),
-        # Latents of photographs have outliers: moments that follow them until the end do not fit what is judged.
-        decoder=replace(muon, epochs=3, batch=128, settle=0.3 if dataset == "cifar10" else 1.0),
+        classifier=replace(contrastive.classifier, learning_rate=8e-3 if photographs else 2e-3, copies=2),
+        decoder=replace(muon, epochs=3, batch=128, settle=0.3 if photographs else 1.0),
         reader=replace(muon, epochs=4, label_smoothing=0.1, views=weak),
         grid=3,
-        decoder_folds=(4, 2) if dataset == "cifar10" else (4,),
-        decoder_widths=(64, 128) if dataset == "cifar10" else (64,),
-        sigmoid=dataset == "mnist",
+        decoder_folds=(4, 2) if photographs else (4,),
+        decoder_widths=(64, 128) if photographs else (64,),
+        sigmoid=not photographs,
+        together=Views(flip=strong.flip and row == "ae-views"),
         reader_widths=(32, 64, 128),
         temperature=contrastive.temperature,
         head=objective == "classify",
@@ -305,9 +303,14 @@ for _name, _recipe in RECIPES["cpu"].items():
 
 # The networks of cpu in seconds, for the embedded stand-ins of a thousand images: steps enough to see what each way of learning does.
 for _name, _recipe in RECIPES["cpu"].items():
-    _epochs = {"contrast": 8, "contrast_labels": 8, "reconstruct": 6, "classify": 6, "pca": 1}[_recipe.objective]
+    _epochs = {"contrast": 8, "reconstruct": 6, "classify": 6, "pca": 1}[_recipe.objective]
     _brief = {stage: replace(training, epochs=6, batch=128) for stage in STAGES if (training := getattr(_recipe, stage))}
     RECIPES["demo"][_name] = replace(_recipe, **_brief | {"encoder": replace(_recipe.encoder, epochs=_epochs, batch=128)})
+
+# 1.2.3 once more with labels in its loss and all else equal: what are they worth?
+for _scale in ("cpu", "gpu", "demo", "tiny"):
+    for _name in ("mnist", "cifar"):
+        RECIPES[_scale][f"{_name}-contrastive-labels"] = replace(RECIPES[_scale][f"{_name}-contrastive"], objective="contrast_labels")
 
 
 def default_scale() -> str:

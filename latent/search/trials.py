@@ -117,15 +117,6 @@ def _numbered(wanted: Callable[[dict], bool]) -> list[list[str]]:
     return [[str(number), *_cells(row)] for number, row in enumerate(read()) if wanted(row)]
 
 
-def without_handicaps() -> dict[str, dict]:
-    """By experiment, the trial of seed 0 of each row of the study whose MLP learns at .008: the other handicaps went with this one."""
-    return {row["experiment"]: row for row in read() if row["scale"] == "study" and _is_freed(row)}
-
-
-def _is_freed(row: dict) -> bool:
-    return row["seed"] == 0 and row["recipe"]["classifier"]["learning_rate"] == 8e-3
-
-
 def _is_of(row: dict, name: str) -> bool:
     """Whether a row is of an experiment at the scale that is meant where none is named."""
     return (row["experiment"], row["scale"]) == (name, default_scale())

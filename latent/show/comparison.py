@@ -169,12 +169,13 @@ def _name_rows(axes: Axes, rows: Rows) -> None:
     taken: list[Bbox] = []
     for name, point in middle.items():
         others = [*taken, *(box for other, box in around.items() if other != name)]
-        taken += _write(axes, fill(name, 16), point, _BESIDE, others, fontsize=7.5, color=_STYLES[name][0], linespacing=1.0)
+        written = _write(axes, fill(name, 16), point, _BESIDE, others, fontsize=7.5, color=_STYLES[name][0], linespacing=1.0)
+        taken += [box.padded(near / 2) for box in written]  # names stand apart
 
 
 def readers(panels: Mapping[str, Rows], shown: Sequence[str], title: str, caption: str) -> Figure:
     """Accuracy by readers of growing power, a marker a row of the study, a panel a dataset."""
-    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 2.15))
+    figure, axes = canvas(title, caption, columns=len(panels), size=(6.5, 3.0))
     for panel, (name, rows) in zip(axes[0], panels.items()):
         for number, row in enumerate(row for row in shown if row in rows):
             values = np.asarray([rows[row][reader] for reader in READERS], dtype=float)  # (readers, seeds)

@@ -5,7 +5,7 @@ from statistics import mean
 
 from scipy.stats import spearmanr
 
-from latent.show.tables import spread
+from latent.show.tables import signed, spread
 from latent.store import results
 
 TITLES = {  # of the rows of the study, in their order
@@ -84,7 +84,7 @@ def _ranked(rows: Rows) -> list[str]:
     if len(rows) < 2:
         return ["–"] * len(READERS)
     means = {name: [mean(measures[name]) for measures in rows.values()] for name in ("error", *READERS)}
-    return [f"{spearmanr(means['error'], means[reader]).statistic:.2f}".replace("-", "−") for reader in READERS]
+    return [signed(spearmanr(means["error"], means[reader]).statistic, 2) for reader in READERS]
 
 
 EFFECTS = {  # two rows, the second to be taken from the first → what differs

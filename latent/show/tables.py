@@ -85,12 +85,17 @@ def row(name: str, records: list[dict]) -> list[str]:
 
 
 def spread(values: Sequence[float | None], digits: int) -> str:
-    """`mean ± standard deviation` (n − 1 in the denominator), the mean alone for one value, a dash for none."""
+    """`mean ± standard deviation` (n − 1 in the denominator), the mean alone for one value, a dash for none; minus signs are true ones."""
     known = [value for value in values if value is not None]
     if not known:
         return "–"
     middle = round(mean(known), digits) + 0.0  # nought has no sign
-    return f"{middle:.{digits}f}" + (f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else "")
+    return signed(middle, digits) + (f" ± {statistics.stdev(known):.{digits}f}" if len(known) > 1 else "")
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with a true minus sign where it is below nought."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def mean(values: Sequence[float]) -> float:
@@ -132,7 +137,7 @@ SCORES_NOTE = (
 def scores(structure: dict[str, float]) -> list[str]:
     """What `probe.structure` measured, formatted, under the last three of SCORES."""
     places = {"distances": 2, "silhouette": 2, "trustworthiness": 3}
-    return [f"{structure[name]:.{decimals}f}" for name, decimals in places.items()]
+    return [signed(structure[name], decimals) for name, decimals in places.items()]
 
 
 CONFUSED = ("encoder", "wrong %", "commonest confusions: true class for predicted class (share of the true class)")

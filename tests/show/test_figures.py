@@ -91,8 +91,8 @@ def drawn():
     os.environ["LATENT_DATA"] = "embedded"
     with pyplot.rc_context({"figure.max_open_warning": 0}):  # all of them at once are meant
         found = drawings()
-    yield found
     pyplot.close("all")
+    yield found
     if before is None:
         del os.environ["LATENT_DATA"]
     else:
