@@ -55,7 +55,7 @@ report: .venv/ready
 	$(BIN)/latent report
 	$(BIN)/latent table --into README.md
 
-# How fast, beside the usual ways: half an hour with nothing else running. Leaves results/benchmarks.
+# How fast, beside the usual ways: half an hour with nothing else running. Leaves results/benchmarks/float32, or bfloat16.
 bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,7 @@
-"""`python -m benchmarks`: measure everything and write results/benchmarks. Half an hour on two cores; nothing else should run."""
+"""`python -m benchmarks`: measure everything and write it into results/benchmarks, in the folder of the cores' precision.
+
+Half an hour on two cores; nothing else should run.
+"""
 
 import sys
 import time
@@ -82,6 +85,7 @@ All took {(time.perf_counter() - start) / 60:.1f} minutes."""
 if __name__ == "__main__":
     if find_spec("lightly") is None:
         sys.exit("benchmarks: lightly is missing; run `make bench`, or pip install --editable '.[bench]'")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/benchmarks"
+    precision = "bfloat16" if device.has_bfloat16(torch.device("cpu")) else "float32"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/benchmarks" / precision
     save(Amounts(), folder)
     print((folder / "README.md").read_text())

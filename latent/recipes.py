@@ -266,14 +266,15 @@ def _study(dataset: str, row: str) -> Recipe:
         "guided-views": ("classify", strong),
         "contrastive-labels": ("contrast_labels", strong),
     }[row]
-    photographs = dataset == "cifar10"  # their latents have outliers: moments that follow them until the end do not fit what is judged
-    muon = Training(epochs=5, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05, settle=0.6 if photographs else 1.0)
+    photographs = dataset == "cifar10"
+    # Latents have outliers: moments that follow them until the end do not fit what is judged, a decoder's least of all.
+    muon = Training(epochs=5, batch=256, optimizer="muon", learning_rate=0.1, beta2=0.99, warmup=0.05, settle=0.6)
     return Recipe(
         dataset,
         objective,
         encoder=replace(muon, views=views),
-        classifier=replace(contrastive.classifier, learning_rate=8e-3 if photographs else 2e-3, copies=2),
-        decoder=replace(muon, epochs=3, batch=128, settle=0.3 if photographs else 1.0),
+        classifier=replace(contrastive.classifier, learning_rate=8e-3, copies=2),
+        decoder=replace(muon, epochs=3, batch=128, settle=0.3),
         reader=replace(muon, epochs=4, label_smoothing=0.1, views=weak),
         grid=3,
         decoder_folds=(4, 2) if photographs else (4,),

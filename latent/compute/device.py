@@ -30,8 +30,11 @@ def has_bfloat16(device: torch.device) -> bool:
     """Whether `device` multiplies bfloat16 in hardware: a CUDA card, or a CPU with AMX or AVX512-BF16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
+    return device.type == "cpu" and (_cpu_has("amx_bf16") or _cpu_has("avx512_bf16"))
+
+
+def _cpu_has(capability: str) -> bool:
+    return getattr(torch.cpu, "get_capabilities", dict)().get(capability, False)
 
 
 def autocast(device: torch.device) -> AbstractContextManager:
@@ -53,5 +56,5 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     precision = "bfloat16" if has_bfloat16(device) else "float32"
-    threads = torch.get_num_threads()
-    return f"{device.type}, {threads} thread{'s' * (threads > 1)}, {torch.backends.cpu.get_cpu_capability()}, {precision}"
+    threads, vectors = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability() + " with AMX" * _cpu_has("amx_tile")
+    return f"{device.type}, {threads} thread{'s' * (threads > 1)}, {vectors}, {precision}"

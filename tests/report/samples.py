@@ -11,7 +11,7 @@ from nbformat import v4
 ONE = "Question and answer|Network|#Choices|Objective|Training|Results|Reconstructions|What is kept and what is lost"
 ALL = (
     "The six side by side|Linear interpolation|Do the steps look like digits?|Why the middle is not quite a digit"
-    "|t-SNE, latent and image domain|What the maps say"
+    "|t-SNE, latent and image domain|Pixels against latents|Self-supervised against guided|Did contrast make the space more separable?"
     "|The controlled comparison|Verdict|Limits|References"
 )
 SHOWN = {  # notebook → the names of its figures and tables
