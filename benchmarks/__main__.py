@@ -85,7 +85,7 @@ All took {(time.perf_counter() - start) / 60:.1f} minutes."""
 if __name__ == "__main__":
     if find_spec("lightly") is None:
         sys.exit("benchmarks: lightly is missing; run `make bench`, or pip install --editable '.[bench]'")
-    precision = "bfloat16" if device.has_bfloat16(torch.device("cpu")) else "float32"
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/benchmarks" / precision
+    kind = str(device.precision(torch.device("cpu"))).removeprefix("torch.")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "results/benchmarks" / kind
     save(Amounts(), folder)
     print((folder / "README.md").read_text())

@@ -8,7 +8,7 @@ import torch
 from benchmarks.contestants import Tasks, compare
 from benchmarks.rows import Row, ratio
 from latent.compute.convolution import weight_gradient
-from latent.compute.device import has_bfloat16, keep_memory
+from latent.compute.device import keep_memory, precision
 
 # Inputs, outputs, side: maps of the CIFAR-10 recipes, of whole images and of views of 24 pixels. The first is above
 # `latent.compute.convolution.SMALL`: what it gains here it loses in small batches.
@@ -39,10 +39,8 @@ def gradient_by_torch(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
 
 
 def _task(gradient: Callable, inputs: int, outputs: int, side: int) -> Callable[[], Iterator]:
-    precision = torch.bfloat16 if has_bfloat16(torch.device("cpu")) else torch.float32
-    x, behind = (
-        torch.randn(BATCH, channels, side, side).to(precision, memory_format=torch.channels_last) for channels in (inputs, outputs)
-    )
+    kind, layout = precision(torch.device("cpu")), torch.channels_last
+    x, behind = (torch.randn(BATCH, channels, side, side).to(kind, memory_format=layout) for channels in (inputs, outputs))
 
     def work() -> Iterator:
         yield

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.contestants import Tasks
 from benchmarks.images import images
 from latent.compute import convolution
-from latent.compute.device import has_bfloat16, keep_memory
+from latent.compute.device import keep_memory, precision
 from latent.models import build
 from latent.objectives import loss_of
 from latent.recipes import Recipe, find_recipe
@@ -29,7 +29,7 @@ def prepare(experiment: str, scale: str, count: int) -> Tasks:
     _, split = images(max(1, count // recipe.encoder.batch) * recipe.encoder.batch)
     networks, generator = networks_of(recipe), epoch_generator(0, 0, device)
     training = replace(recipe.encoder, epochs=1)
-    square = torch.randn(MATRIX, MATRIX).to(torch.bfloat16 if has_bfloat16(device) else torch.float32)
+    square = torch.randn(MATRIX, MATRIX).to(precision(device))
 
     def train() -> Iterator:
         optimizers, loss = make_optimizers(networks, training), loss_of(networks, recipe)

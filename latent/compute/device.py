@@ -37,6 +37,11 @@ def _cpu_has(capability: str) -> bool:
     return getattr(torch.cpu, "get_capabilities", dict)().get(capability, False)
 
 
+def precision(device: torch.device) -> torch.dtype:
+    """What `device` multiplies in: bfloat16 where the hardware has it, float32 elsewhere."""
+    return torch.bfloat16 if has_bfloat16(device) else torch.float32
+
+
 def autocast(device: torch.device) -> AbstractContextManager:
     """The precision of every forward pass: bfloat16 where the hardware has it, float32 elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))
@@ -55,6 +60,5 @@ def describe(device: torch.device) -> str:
     """The hardware in words, without a host name."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    precision = "bfloat16" if has_bfloat16(device) else "float32"
     threads, vectors = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability() + " with AMX" * _cpu_has("amx_tile")
-    return f"{device.type}, {threads} thread{'s' * (threads > 1)}, {vectors}, {precision}"
+    return f"{device.type}, {threads} thread{'s' * (threads > 1)}, {vectors}, {str(precision(device)).removeprefix('torch.')}"
